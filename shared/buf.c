@@ -1,0 +1,103 @@
+/* buf.c - see buf.h. Capacity doubles, so that appending n bytes costs O(n) in all. */
+#include "buf.h"
+
+#include <stdarg.h>
+
+char *
+buf_reserve(struct buf *buf, size_t more)
+{
+	if (buf->capacity - buf->len < more) {
+		size_t capacity = buf->capacity ? buf->capacity : 256;
+
+		INVARIANT(more < SIZE_MAX / 4 && buf->len < SIZE_MAX / 4);
+		while (capacity - buf->len < more)
+			capacity *= 2;
+		buf->data = mem_grow(buf->data, capacity);
+		buf->capacity = capacity;
+	}
+	return buf->data + buf->len;
+}
+
+void
+buf_add(struct buf *buf, const void *data, size_t len)
+{
+	if (len) {
+		memcpy(buf_reserve(buf, len), data, len);
+		buf->len += len;
+	}
+}
+
+void
+buf_add_slice(struct buf *buf, struct slice text)
+{
+	buf_add(buf, text.data, text.len);
+}
+
+void
+buf_add_text(struct buf *buf, const char *text)
+{
+	buf_add(buf, text, strlen(text));
+}
+
+void
+buf_add_byte(struct buf *buf, char byte)
+{
+	*buf_reserve(buf, 1) = byte;
+	buf->len++;
+}
+
+void
+buf_add_int(struct buf *buf, int64_t value)
+{
+	char digits[24];
+	char *at = digits + sizeof(digits);
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		*--at = '-';
+	buf_add(buf, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+void
+buf_printf(struct buf *buf, const char *format, ...)
+{
+	va_list args, again;
+	int length;
+
+	va_start(args, format);
+	va_copy(again, args);
+	length = vsnprintf(NULL, 0, format, args);
+	INVARIANT(length >= 0);
+	vsnprintf(buf_reserve(buf, (size_t)length + 1), (size_t)length + 1, format, again);
+	buf->len += (size_t)length;
+	va_end(again);
+	va_end(args);
+}
+
+void
+buf_drop(struct buf *buf, size_t count)
+{
+	INVARIANT(count <= buf->len);
+	buf->len -= count;
+	if (buf->len && count)
+		memmove(buf->data, buf->data + count, buf->len);
+}
+
+void
+buf_clear(struct buf *buf, size_t keep)
+{
+	buf->len = 0;
+	if (buf->capacity > keep)
+		buf_free(buf);
+}
+
+void
+buf_free(struct buf *buf)
+{
+	free(buf->data);
+	*buf = (struct buf){NULL, 0, 0};
+}

@@ -1,0 +1,28 @@
+/*
+ * http_write.h - the one HTTP/1.1 response writer.
+ *
+ * Appends a response to a buf: status line, Date (formatted once a second), headers, body. It cannot write a broken
+ * head: a header value with a control character is a broken invariant. Nothing blocks, nothing fails.
+ */
+#ifndef AGENTD_HTTP_WRITE_H
+#define AGENTD_HTTP_WRITE_H
+
+#include "base.h"
+#include "buf.h"
+
+/* "HTTP/1.1 404 Not Found\r\n" and Date. Any status from 100 to 599; without a known reason the reason is empty. */
+void http_write_status(struct buf *out, int status, int64_t wall_us);
+void http_write_header(struct buf *out, const char *name, struct slice value);
+void http_write_header_int(struct buf *out, const char *name, int64_t value);
+/*
+ * Content-Length, the empty line and the body. with_body false (HEAD, 304) writes the length of the body but not the
+ * body; 1xx and 204 get neither length nor body.
+ */
+void http_write_body(struct buf *out, int status, struct slice body, bool with_body);
+/* "HTTP/1.1 100 Continue\r\n\r\n" */
+void http_write_continue(struct buf *out);
+
+/* "Not Found", or "" for an unknown status. */
+const char *http_write_reason(int status);
+
+#endif
