@@ -3,7 +3,8 @@
  *
  * agd_sk_<16 hex>.<43 base64url><6 base62 crc>   secret       agd_pk_...   public
  * The part before the dot is the key id. The checksum is CRC-32 of everything before it, so that a typing error is
- * refused without a look-up and secret scanners can tell a key from noise. Stored is SHA-256 of the 43 characters' 32 bytes.
+ * refused without a look-up and secret scanners can tell a key from noise. Stored is SHA-256 of the 43 characters' 32
+ * bytes.
  */
 #ifndef AGENTD_APIKEY_H
 #define AGENTD_APIKEY_H

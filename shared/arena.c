@@ -27,6 +27,7 @@ arena_alloc(struct arena *arena, size_t size)
 	char *memory;
 
 	INVARIANT(size < SIZE_MAX / 2);
+	size = size ? size : 1;
 	size = (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	if (size > arena->left) {
 		/* A large piece gets a block of its own, so that the rest of the current block is not wasted. */

@@ -6,7 +6,7 @@
 char *
 buf_reserve(struct buf *buf, size_t more)
 {
-	if (buf->capacity - buf->len < more) {
+	if (!buf->data || buf->capacity - buf->len < more) {
 		size_t capacity = buf->capacity ? buf->capacity : 256;
 
 		INVARIANT(more < SIZE_MAX / 4 && buf->len < SIZE_MAX / 4);

@@ -31,6 +31,12 @@ clock_mono_us(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t
+clock_steady_us(void)
+{
+	return clock_mono_us() - atomic_load_explicit(offset_us, memory_order_relaxed);
+}
+
 void
 clock_format(int64_t wall_us, char out[CLOCK_RFC3339_SIZE])
 {

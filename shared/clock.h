@@ -14,8 +14,10 @@
 int64_t clock_wall_us(void);
 /* Microseconds since an arbitrary start; never goes back. */
 int64_t clock_mono_us(void);
+/* The same without the offset of a test: for supervision and I/O deadlines, which a test must not trip by accident. */
+int64_t clock_steady_us(void);
 
-/* Writes RFC 3339 UTC with microseconds ("2026-11-23T01:02:03.000004Z", 27 characters and a NUL). */
+/* Writes RFC 3339 UTC with microseconds ("2026-11-23T01:02:03.000004Z", 27 characters and a NUL), for 1970 to 9999. */
 enum { CLOCK_RFC3339_SIZE = 28 };
 void clock_format(int64_t wall_us, char out[CLOCK_RFC3339_SIZE]);
 

@@ -2,9 +2,9 @@
  * json_read.h - strict JSON in: RFC 8259 and nothing else.
  *
  * json_parse() refuses what a careful receiver must refuse: bytes that are not UTF-8, a byte order mark, nesting deeper
- * than JSON_DEPTH_MAX, two equal keys in one object (compared after unescaping), lone surrogates, \u0000, anything after
- * the value. A value is addressed by the index of its token; the root is 0. Numbers keep their text. All functions are
- * pure and never block; memory comes from the caller's arena, and the text must outlive the document.
+ * than JSON_DEPTH_MAX, two equal keys in one object (compared after unescaping), lone surrogates, \u0000, anything
+ * after the value. A value is addressed by the index of its token; the root is 0. Numbers keep their text. All
+ * functions are pure and never block; memory comes from the caller's arena, and the text must outlive the document.
  */
 #ifndef AGENTD_JSON_READ_H
 #define AGENTD_JSON_READ_H
@@ -31,6 +31,12 @@ struct json_error {
 
 /* Parses text into *json_r. False: *error_r says why and where; json_r is not to be used. */
 MUST_CHECK bool json_parse(struct arena *arena, struct slice text, struct json *json_r, struct json_error *error_r);
+/*
+ * The same, but equal keys and \u0000 are let through, as RFC 8259 does: for bodies that carry somebody else's JSON.
+ * Who reads such a document by key has to refuse equal keys (worker/field.h does), and json_string() may hold a NUL.
+ */
+MUST_CHECK bool json_parse_payload(struct arena *arena, struct slice text, struct json *json_r,
+                                   struct json_error *error_r);
 
 enum json_type json_type(const struct json *json, int at);
 /* The exact source text of the value: quotes included for strings. */

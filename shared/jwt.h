@@ -32,15 +32,25 @@ struct jwt_claims {
 	int64_t tenant_id;
 	struct slice jti;     /* a UUID; jwt_create makes one when absent */
 	struct slice session; /* claim sid: the login session, may be absent */
-	int64_t issued_at;  /* seconds since 1970 */
+	int64_t issued_at;    /* seconds since 1970 */
 	int64_t expires_at;
 };
 
 /* Appends the compact form to out. iss, aud, sub, jti are set here; issued_at and expires_at are the caller's. */
 void jwt_create(const struct jwt_keys *keys, const struct jwt_claims *claims, struct buf *out);
 
-enum jwt_result { JWT_VALID, JWT_MALFORMED, JWT_BAD_ALGORITHM, JWT_UNKNOWN_KEY, JWT_BAD_SIGNATURE, JWT_EXPIRED,
-	JWT_NOT_YET, JWT_WRONG_ISSUER, JWT_WRONG_AUDIENCE, JWT_MISSING_CLAIM };
+enum jwt_result {
+	JWT_VALID,
+	JWT_MALFORMED,
+	JWT_BAD_ALGORITHM,
+	JWT_UNKNOWN_KEY,
+	JWT_BAD_SIGNATURE,
+	JWT_EXPIRED,
+	JWT_NOT_YET,
+	JWT_WRONG_ISSUER,
+	JWT_WRONG_AUDIENCE,
+	JWT_MISSING_CLAIM
+};
 
 /* Checks token at now_s; on JWT_VALID *claims_r borrows from the arena. The signature is checked before any claim. */
 MUST_CHECK enum jwt_result jwt_verify(const struct jwt_keys *keys, struct slice token, int64_t now_s,

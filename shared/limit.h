@@ -2,9 +2,10 @@
  * limit.h - rate limiting: how many requests a subject may make, exact within a node.
  *
  * Counters live in a shared-memory table that the master maps before it forks; every worker changes a counter with one
- * compare-and-swap, so no request is counted twice or missed. A subject is a 64-bit hash with a secret key (crypto_siphash)
- * of its kind and name: two subjects never share a counter. Nothing blocks. When a bucket of the table is full, the entry
- * that has been idle longest gives way, and only if it is idle: a subject that is being limited is never forgotten.
+ * compare-and-swap, so no request is counted twice or missed. A subject is a 64-bit hash with a secret key
+ * (crypto_siphash) of its kind and name: two subjects never share a counter. Nothing blocks. When a bucket of the table
+ * is full, the entry that has been idle longest gives way, and only if it is idle: a subject that is being limited is
+ * never forgotten.
  */
 #ifndef AGENTD_LIMIT_H
 #define AGENTD_LIMIT_H
@@ -34,6 +35,7 @@ MUST_CHECK struct limit_table *limit_table_new(size_t subjects);
 void limit_table_free(struct limit_table *table);
 
 /* Counts one request of subject at now_us (clock_mono_us) and says whether it may go on. */
-struct limit_verdict limit_take(struct limit_table *table, uint64_t subject, const struct limit_rule *rule, int64_t now_us);
+struct limit_verdict limit_take(struct limit_table *table, uint64_t subject, const struct limit_rule *rule,
+                                int64_t now_us);
 
 #endif

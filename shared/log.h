@@ -42,11 +42,10 @@ bool log_enabled(enum log_level level);
 /* message is a short constant phrase; what varies goes into fields, at most 16. */
 void log_write(enum log_level level, const char *category, const char *message, const struct log_field *fields);
 
-#define LOG_AT(level, category, message, ...)                                                            \
-	do {                                                                                                 \
-		if (log_enabled(level))                                                                          \
-			log_write((level), (category), (message),                                                    \
-			          (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});                        \
+#define LOG_AT(level, category, message, ...)                                                                     \
+	do {                                                                                                          \
+		if (log_enabled(level))                                                                                   \
+			log_write((level), (category), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
 	} while (0)
 #define log_debug(category, ...) LOG_AT(LOG_LEVEL_DEBUG, category, __VA_ARGS__)
 #define log_info(category, ...) LOG_AT(LOG_LEVEL_INFO, category, __VA_ARGS__)

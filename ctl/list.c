@@ -1,0 +1,73 @@
+/* list.c - follows next_cursor until --limit rows are there or the list ends. */
+#include "base.h"
+
+#include "http.h"
+#include "list.h"
+
+enum { PAGE_MAX = 500 };
+
+static enum ctl_exit
+get_page(const struct ctl *ctl, const char *path, const char *what, long want, const char *cursor, json_t **page_r)
+{
+	char *full = mem_string(path), limit[24];
+	enum ctl_exit code;
+
+	snprintf(limit, sizeof(limit), "%ld", MIN(want, (long)PAGE_MAX));
+	http_path_query(&full, "limit", limit);
+	http_path_query(&full, "cursor", cursor);
+	code = http_request(ctl, "GET", full, NULL, what, page_r);
+	free(full);
+	if (code == CTL_DONE && !json_is_array(json_object_get(*page_r, "items"))) {
+		json_decref(*page_r);
+		*page_r = NULL;
+		return output_error(CTL_FAILED, what, "the answer has no \"items\"; is the server an agentd?",
+		                    "agentctl status");
+	}
+	return code;
+}
+
+/* Collects into all: {"items", "next_cursor"}. */
+static enum ctl_exit
+collect(const struct ctl *ctl, const char *path, const char *what, long limit, json_t *all)
+{
+	json_t *items = json_object_get(all, "items");
+	bool more = true;
+
+	while (more && (long)json_array_size(items) < limit) {
+		json_t *page = NULL;
+		size_t before = json_array_size(items);
+		enum ctl_exit code =
+		    get_page(ctl, path, what, limit - (long)before, output_string(all, "next_cursor", NULL), &page);
+
+		if (code != CTL_DONE)
+			return code;
+		json_array_extend(items, json_object_get(page, "items"));
+		json_object_set(all, "next_cursor", json_object_get(page, "next_cursor"));
+		if (!output_string(all, "next_cursor", NULL))
+			json_object_set_new(all, "next_cursor", json_null());
+		more = output_string(all, "next_cursor", NULL) && json_array_size(items) > before;
+		json_decref(page);
+	}
+	return CTL_DONE;
+}
+
+enum ctl_exit
+list_show(const struct ctl *ctl, const char *path, const char *what, const struct output_field *fields,
+          const char *id_key)
+{
+	json_t *all;
+	long limit = 50;
+	enum ctl_exit code;
+
+	if (!ctl_number(ctl, OPTION_LIMIT, 1, 1000000, &limit))
+		return CTL_USAGE;
+	all = json_pack("{s:[], s:n}", "items", "next_cursor");
+	code = collect(ctl, path, what, limit, all);
+	if (code == CTL_DONE) {
+		output_list(ctl, all, fields, id_key);
+		if (output_string(all, "next_cursor", NULL) && ctl->format <= CTL_WIDE)
+			output_note(ctl, "there are more than %ld; see them with --limit N.", limit);
+	}
+	json_decref(all);
+	return code;
+}

@@ -1,0 +1,106 @@
+/*
+ * keeper.c - the keeper process: runs the duties of duty.h, each at its interval, on one database connection.
+ *
+ * It says that it is ready when the database is. Which duties need a cluster-wide leader is said in their files; those
+ * here do not: their statements let only one succeed.
+ */
+#include "keeper.h"
+#include "clock.h"
+#include "config.h"
+#include "duty.h"
+#include "log.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { TICK_US = 20000 };
+
+static struct duty duties[] = {
+	{.name = "leases", .run = leases_run},
+	{.name = "due", .run = due_run},
+};
+
+void
+duty_done(struct duty *duty)
+{
+	duty->running = false;
+	duty->due_us = clock_steady_us() + duty->keeper->heritage->config->keeper_interval_ms * 1000;
+}
+
+static void
+on_stop(evutil_socket_t signal_number, short what, void *arg)
+{
+	struct keeper *keeper = arg;
+
+	(void)signal_number;
+	(void)what;
+	event_base_loopbreak(keeper->base);
+}
+
+static void
+on_lifeline(evutil_socket_t fd, short what, void *arg)
+{
+	char byte;
+
+	if (read(fd, &byte, 1) == 0)
+		on_stop(fd, what, arg);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct keeper *keeper = arg;
+	struct scoreboard_slot *slot = &keeper->heritage->board->slots[keeper->heritage->slot];
+	int64_t now_us = clock_steady_us();
+
+	(void)fd;
+	(void)what;
+	atomic_store(&slot->heartbeat_us, now_us);
+	if (!keeper->ready_told && db_ready(keeper->db)) {
+		keeper->ready_told = true;
+		atomic_store(&slot->state, PROCESS_READY);
+		(void)!write(keeper->heritage->status_fd, "R", 1);
+	}
+	if (!db_ready(keeper->db))
+		return;
+	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
+		if (!duties[i].running && now_us >= duties[i].due_us) {
+			duties[i].running = true;
+			duties[i].run(keeper, &duties[i]);
+		}
+}
+
+static void
+add_event(struct keeper *keeper, evutil_socket_t fd, short what, event_callback_fn callback, const struct timeval *time)
+{
+	struct event *event = event_new(keeper->base, fd, what, callback, keeper);
+
+	INVARIANT(event && event_add(event, time) == 0);
+}
+
+int
+keeper_main(const struct heritage *heritage)
+{
+	static const struct timeval tick = {.tv_usec = TICK_US};
+	const struct config *config = heritage->config;
+	struct keeper keeper = {.heritage = heritage, .base = event_base_new()};
+	struct db_options options = {.url = heritage->database_url,
+	                             .application_name = "agentd keeper",
+	                             .pool_size = 1,
+	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
+	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
+	                             .retries = (int)config->db_retries,
+	                             .test_clock = *config->test_clock};
+
+	INVARIANT(keeper.base);
+	keeper.db = db_new(keeper.base, &options);
+	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
+		duties[i].keeper = &keeper;
+	add_event(&keeper, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
+	add_event(&keeper, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
+	add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
+	event_base_dispatch(keeper.base);
+	db_free(keeper.db);
+	return 0;
+}

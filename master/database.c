@@ -1,0 +1,98 @@
+/* database.c - see database.h. */
+#include "database.h"
+#include "clock.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+static PGconn *
+connect_once(const char *url)
+{
+	const char *keywords[] = {"dbname", "application_name", "client_encoding", "connect_timeout", NULL};
+	const char *values[] = {url, "agentd master", "UTF8", "5", NULL};
+
+	return PQconnectdbParams(keywords, values, 1);
+}
+
+static void
+drop_notice(void *arg, const char *message)
+{
+	(void)arg;
+	(void)message;
+}
+
+struct pg_conn *
+database_open(const char *url, int wait_s)
+{
+	int64_t deadline_us = clock_steady_us() + (int64_t)wait_s * 1000000;
+	PGconn *conn = connect_once(url);
+
+	while (PQstatus(conn) != CONNECTION_OK && clock_steady_us() < deadline_us) {
+		poll(NULL, 0, 100);
+		PQfinish(conn);
+		conn = connect_once(url);
+	}
+	if (PQstatus(conn) != CONNECTION_OK) {
+		fprintf(stderr,
+		        "agentd: cannot connect to PostgreSQL: %s"
+		        "agentd: check AGENTD_DATABASE_URL (or AGENTD_DB_HOST and the rest) and that the server is running.\n",
+		        PQerrorMessage(conn));
+		PQfinish(conn);
+		return NULL;
+	}
+	PQsetNoticeProcessor(conn, drop_notice, NULL);
+	return (struct pg_conn *)conn;
+}
+
+void
+database_close(struct pg_conn *conn)
+{
+	PQfinish((PGconn *)conn);
+}
+
+struct pg_result *
+database_query(struct pg_conn *conn, const char *sql, int count, const char *const *values, char **error_r)
+{
+	PGresult *result = PQexecParams((PGconn *)conn, sql, count, NULL, values, NULL, NULL, 0);
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK) {
+		*error_r = NULL;
+		return (struct pg_result *)result;
+	}
+	*error_r = mem_string(PQerrorMessage((PGconn *)conn));
+	PQclear(result);
+	return NULL;
+}
+
+char *
+database_script(struct pg_conn *conn, const char *sql)
+{
+	PGresult *result = PQexec((PGconn *)conn, sql);
+	ExecStatusType status = PQresultStatus(result);
+	char *error = NULL;
+
+	if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY)
+		error = mem_string(PQerrorMessage((PGconn *)conn));
+	PQclear(result);
+	return error;
+}
+
+int
+database_rows(const struct pg_result *result)
+{
+	return PQntuples((const PGresult *)result);
+}
+
+const char *
+database_cell(const struct pg_result *result, int row, int column)
+{
+	const PGresult *rows = (const PGresult *)result;
+
+	return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
+}
+
+void
+database_clear(struct pg_result *result)
+{
+	PQclear((PGresult *)result);
+}

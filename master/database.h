@@ -1,0 +1,31 @@
+/*
+ * database.h - PostgreSQL for commands and the start of the master: one connection that blocks. Not for serving.
+ *
+ * Together with shared/db*.c the only code that calls libpq.
+ */
+#ifndef AGENTD_DATABASE_H
+#define AGENTD_DATABASE_H
+
+#include "base.h"
+
+struct pg_conn;
+struct pg_result;
+
+/*
+ * Connects, trying again for up to wait_s seconds while the server is starting or cannot be reached. NULL: the reason
+ * was printed to standard error. Close with database_close().
+ */
+MUST_CHECK struct pg_conn *database_open(const char *url, int wait_s);
+void database_close(struct pg_conn *conn);
+
+/* One statement with text parameters (NULL is NULL). NULL: it failed, and *error_r is the reason, to be freed. */
+MUST_CHECK struct pg_result *database_query(struct pg_conn *conn, const char *sql, int count, const char *const *values,
+                                            char **error_r);
+/* A script of any number of statements. NULL: done; else the reason, to be freed. */
+MUST_CHECK char *database_script(struct pg_conn *conn, const char *sql);
+
+int database_rows(const struct pg_result *result);
+const char *database_cell(const struct pg_result *result, int row, int column);
+void database_clear(struct pg_result *result);
+
+#endif

@@ -1,0 +1,247 @@
+/* embedded.c - see embedded.h. */
+#include "embedded.h"
+#include "buf.h"
+#include "config.h"
+#include "crypto.h"
+#include "database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *
+join(const char *left, const char *right)
+{
+	struct buf text = {0};
+
+	buf_printf(&text, "%s%s", left, right);
+	buf_add_byte(&text, '\0');
+	return text.data;
+}
+
+static bool
+has_programs(const char *bin)
+{
+	char *postgres = join(bin, "/postgres");
+	char *initdb = join(bin, "/initdb");
+	bool has = access(postgres, X_OK) == 0 && access(initdb, X_OK) == 0;
+
+	free(postgres);
+	free(initdb);
+	return has;
+}
+
+/* The newest version under Debian's folder; versions of two digits sort as text. */
+static char *
+find_newest(void)
+{
+	char *bin = NULL;
+	glob_t found;
+
+	if (glob("/usr/lib/postgresql/*/bin", 0, NULL, &found) == 0) {
+		for (size_t i = found.gl_pathc; i > 0 && !bin; i--)
+			if (has_programs(found.gl_pathv[i - 1]))
+				bin = mem_string(found.gl_pathv[i - 1]);
+		globfree(&found);
+	}
+	return bin;
+}
+
+static char *
+find_in_path(void)
+{
+	const char *path = getenv("PATH");
+	char *copy = mem_string(path ? path : "");
+	char *rest = copy;
+	char *folder;
+	char *bin = NULL;
+
+	while (!bin && (folder = strsep(&rest, ":")))
+		if (*folder && has_programs(folder))
+			bin = mem_string(folder);
+	free(copy);
+	return bin;
+}
+
+static char *
+find_bin(const struct config *config)
+{
+	char *bin = NULL;
+
+	if (*config->postgres_bin_dir) {
+		if (has_programs(config->postgres_bin_dir))
+			return mem_string(config->postgres_bin_dir);
+		fprintf(stderr, "agentd: AGENTD_POSTGRES_BIN_DIR=%s holds no initdb and postgres that can be run.\n",
+		        config->postgres_bin_dir);
+		return NULL;
+	}
+	bin = find_newest();
+	if (!bin)
+		bin = find_in_path();
+	if (!bin)
+		fputs("agentd: the embedded database needs PostgreSQL's programs initdb and postgres, and they are not here.\n"
+		      "agentd: install the Debian package postgresql-15 (any version from 14 on), name their folder in\n"
+		      "agentd: AGENTD_POSTGRES_BIN_DIR, or use a PostgreSQL that runs elsewhere with AGENTD_DATABASE_URL.\n",
+		      stderr);
+	return bin;
+}
+
+/* A socket's path has at most 107 bytes: a deep state folder gets a short folder under /tmp, named by its hash. */
+static char *
+socket_folder(const char *folder)
+{
+	struct sockaddr_un address;
+	uint8_t hash[CRYPTO_SHA256_SIZE];
+	char name[17];
+
+	if (strlen(folder) + strlen("/run/.s.PGSQL.5432.lock") < sizeof(address.sun_path))
+		return join(folder, "/run");
+	crypto_sha256(slice_of(folder), hash);
+	crypto_hex(hash, 8, name);
+	return join("/tmp/agentd-", name);
+}
+
+char *
+embedded_url(const char *folder)
+{
+	char *socket = socket_folder(folder);
+	struct buf url = {0};
+
+	buf_add_text(&url, "user=agentd dbname=agentd host='");
+	for (const char *at = socket; *at; at++) {
+		if (*at == '\'' || *at == '\\')
+			buf_add_byte(&url, '\\');
+		buf_add_byte(&url, *at);
+	}
+	buf_add(&url, "'", 2);
+	free(socket);
+	return url.data;
+}
+
+bool
+embedded_find(const struct config *config, const char *folder, const struct state_user *user,
+              struct embedded *embedded_r)
+{
+	*embedded_r = (struct embedded){.config = config, .user = user, .bin = find_bin(config)};
+	if (!embedded_r->bin)
+		return false;
+	embedded_r->data = join(folder, "/pg");
+	embedded_r->socket = socket_folder(folder);
+	embedded_r->url = embedded_url(folder);
+	return true;
+}
+
+void
+embedded_free(struct embedded *embedded)
+{
+	free(embedded->bin);
+	free(embedded->data);
+	free(embedded->socket);
+	free(embedded->url);
+}
+
+static void
+run_initdb(const struct embedded *embedded)
+{
+	char *program = join(embedded->bin, "/initdb");
+	bool durable = embedded->config->environment != ENVIRONMENT_TESTING;
+	int null = open("/dev/null", O_WRONLY);
+
+	state_user_become(embedded->user);
+	if (null >= 0)
+		dup2(null, STDOUT_FILENO);
+	execl(program, "initdb", "-D", embedded->data, "-U", "agentd", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+	      durable ? "--data-checksums" : "--no-sync", (char *)NULL);
+	fprintf(stderr, "agentd: cannot run %s: %s\n", program, strerror(errno));
+	_exit(1);
+}
+
+static bool
+make_folder(const char *path, const struct state_user *user)
+{
+	struct stat info;
+	uid_t owner = user->uid == (uid_t)-1 ? geteuid() : user->uid;
+
+	if (mkdir(path, 0700) == 0 && user->uid != (uid_t)-1 && chown(path, user->uid, user->gid) != 0)
+		return false;
+	/* Under /tmp somebody else could have made it first. */
+	return lstat(path, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == owner && (info.st_mode & 077) == 0;
+}
+
+bool
+embedded_prepare(const struct embedded *embedded)
+{
+	char *marker = join(embedded->data, "/PG_VERSION");
+	bool there = access(marker, F_OK) == 0;
+	int status = 0;
+	pid_t child;
+
+	free(marker);
+	if (!make_folder(embedded->socket, embedded->user)) {
+		fprintf(stderr, "agentd: the folder %s for the database's socket cannot be made, or is not ours alone.\n",
+		        embedded->socket);
+		return false;
+	}
+	if (there)
+		return true;
+	child = fork();
+	if (child == 0)
+		run_initdb(embedded);
+	if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) {
+		fprintf(stderr, "agentd: initdb could not make the embedded database in %s; what it said is above.\n",
+		        embedded->data);
+		return false;
+	}
+	return true;
+}
+
+void
+embedded_exec(const struct embedded *embedded)
+{
+	const struct config *config = embedded->config;
+	char *program = join(embedded->bin, "/postgres");
+	char *socket = join("unix_socket_directories=", embedded->socket);
+	/* agentd's own environment holds secrets: the database gets none of it. */
+	char *const environment[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C.UTF-8", NULL};
+	bool durable = config->environment != ENVIRONMENT_TESTING;
+	char connections[48];
+
+	snprintf(connections, sizeof(connections), "max_connections=%d", (int)(MAX(config->workers, 8) * config->db_pool_size + 40));
+	state_user_become(embedded->user);
+	/* A fast shutdown when the master is gone, however it went. */
+	prctl(PR_SET_PDEATHSIG, SIGINT);
+	execle(program, "agentd: postgres", "-D", embedded->data, "-c", "listen_addresses=", "-c", socket, "-c",
+	       "unix_socket_permissions=0700", "-c", connections, "-c", "shared_buffers=128MB", "-c", "wal_level=minimal",
+	       "-c", "max_wal_senders=0", "-c", durable ? "fsync=on" : "fsync=off", "-c", "log_min_messages=warning", "-c",
+	       "log_destination=stderr", "-c", "logging_collector=off", "-c", "max_wal_size=2GB", "-c",
+	       "checkpoint_completion_target=0.9", (char *)NULL, environment);
+	fprintf(stderr, "agentd: cannot run %s: %s\n", program, strerror(errno));
+}
+
+bool
+embedded_wait(const struct embedded *embedded)
+{
+	char *admin_url = join(embedded->url, " dbname=postgres");
+	struct pg_conn *conn = database_open(admin_url, 30);
+	struct pg_result *result;
+	char *error = NULL;
+
+	free(admin_url);
+	if (!conn)
+		return false;
+	result = database_query(conn, "SELECT 1 FROM pg_database WHERE datname = 'agentd'", 0, NULL, &error);
+	if (result && database_rows(result) == 0)
+		error = database_script(conn, "CREATE DATABASE agentd");
+	if (error)
+		fprintf(stderr, "agentd: cannot make the database agentd: %s", error);
+	database_clear(result);
+	database_close(conn);
+	free(error);
+	return result && !error;
+}

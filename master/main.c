@@ -1,0 +1,185 @@
+/*
+ * main.c - the command line of agentd: a table of commands. Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad
+ * configuration (EX_CONFIG of sysexits.h).
+ */
+#include "config.h"
+#include "embedded.h"
+#include "migrate.h"
+#include "proctitle.h"
+#include "run.h"
+#include "state.h"
+#include "user.h"
+
+#include <unistd.h>
+
+extern char **environ;
+
+enum { EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+
+struct command {
+	const char *name;
+	const char *arguments;
+	const char *doc;
+	int (*run)(const struct config *config, int argc, char **argv);
+};
+
+static int
+command_run(const struct config *config, int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 0) {
+		fprintf(stderr, "agentd: `run` takes no arguments; settings come from the environment (see `agentd config`).\n");
+		return EXIT_USAGE;
+	}
+	return run_node(config);
+}
+
+/* The database of a node that need not be running; NULL: said why. */
+static char *
+database_of(const struct config *config)
+{
+	struct state_user user = {.uid = (uid_t)-1};
+	char *folder, *url;
+
+	if (!config->embedded)
+		return config_database_url(config);
+	folder = state_folder(config->state_dir, &user);
+	url = folder ? embedded_url(folder) : NULL;
+	free(folder);
+	return url;
+}
+
+static int
+command_migrate(const struct config *config, int argc, char **argv)
+{
+	const char *what = argc > 0 ? argv[0] : "";
+	char *end = NULL;
+	long target = argc > 1 ? strtol(argv[1], &end, 10) : MIGRATE_LATEST;
+	char *url;
+	bool done;
+
+	if (argc > 2 || (end && (*end || target < 0)) ||
+	    (strcmp(what, "up") != 0 && strcmp(what, "status") != 0 && (strcmp(what, "down") != 0 || argc < 2))) {
+		fputs("usage: agentd migrate up [N] | down N | status\n", stderr);
+		return EXIT_USAGE;
+	}
+	url = database_of(config);
+	if (!url)
+		return 1;
+	if (strcmp(what, "up") == 0)
+		done = migrate_up(url, (int)target);
+	else if (strcmp(what, "down") == 0)
+		done = migrate_down(url, (int)target);
+	else
+		done = migrate_status(url, stdout);
+	free(url);
+	return done ? 0 : 1;
+}
+
+static int
+command_config(const struct config *config, int argc, char **argv)
+{
+	if (argc == 0)
+		config_print(config, stdout);
+	else if (argc == 1 && strcmp(argv[0], "--check") == 0)
+		puts("The configuration is valid.");
+	else if (argc == 1 && strcmp(argv[0], "--example") == 0)
+		config_print_reference(stdout, CONFIG_REFERENCE_ENV);
+	else {
+		fputs("usage: agentd config [--check | --example]\n", stderr);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int
+command_user(const struct config *config, int argc, char **argv)
+{
+	char *url = database_of(config);
+	int status = url ? user_command(url, argc, argv) : 1;
+
+	free(url);
+	return status;
+}
+
+static const struct command commands[] = {
+	{"run", "", "serve (this is what agentd does without a command)", command_run},
+	{"migrate", "up [N] | down N | status", "move the schema of the database", command_migrate},
+	{"config", "[--check | --example]", "show every setting, secrets hidden; or a file of all settings", command_config},
+	{"user", "add NAME | passwd NAME | list", "people who may log in", command_user},
+};
+
+static void
+print_help(FILE *out)
+{
+	fputs("agentd " PACKAGE_VERSION " - durable workflows for agents in any language, over plain HTTP\n\n"
+	      "usage: agentd [--embedded] [COMMAND ...]\n\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+		fprintf(out, "  %-8s %-30s %s\n", commands[i].name, commands[i].arguments, commands[i].doc);
+	fputs("\n  --embedded  use a private PostgreSQL under AGENTD_STATE_DIR (the default in development and testing)\n"
+	      "  --version, --help\n\n"
+	      "Settings come from the environment: AGENTD_ENV=development|testing|staging|production and AGENTD_*;\n"
+	      "`agentd config` shows them all. Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad configuration.\n",
+	      out);
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static struct config *
+load(bool embedded)
+{
+	struct config_errors errors;
+	struct config *config = config_load(environ, embedded, &errors);
+
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "agentd: %s\n", errors.messages[i]);
+	if (!config)
+		fprintf(stderr, "agentd: the configuration has %zu error%s; nothing was started.\n", errors.count,
+		        errors.count == 1 ? "" : "s");
+	config_errors_free(&errors);
+	return config;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct command *command = find_command("run");
+	struct config *config;
+	bool embedded = false;
+	int at = 1, status;
+
+	proctitle_init(argc, argv);
+	for (; at < argc && argv[at][0] == '-'; at++) {
+		if (strcmp(argv[at], "--embedded") == 0) {
+			embedded = true;
+		} else if (strcmp(argv[at], "--version") == 0) {
+			puts("agentd " PACKAGE_VERSION);
+			return 0;
+		} else if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+			print_help(stdout);
+			return 0;
+		} else {
+			fprintf(stderr, "agentd: unknown option %s; `agentd --help` shows all.\n", argv[at]);
+			return EXIT_USAGE;
+		}
+	}
+	if (at < argc && !(command = find_command(argv[at]))) {
+		fprintf(stderr, "agentd: unknown command %s; `agentd --help` shows all.\n", argv[at]);
+		return EXIT_USAGE;
+	}
+	config = load(embedded);
+	if (!config)
+		return EXIT_CONFIG;
+	at = MIN(at + 1, argc);
+	status = command->run(config, argc - at, argv + at);
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,10 @@
+/* run.h - `agentd run`: from settings to a serving node. */
+#ifndef AGENTD_RUN_H
+#define AGENTD_RUN_H
+
+struct config;
+
+/* Serves until told to stop; returns the exit status. */
+int run_node(const struct config *config);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * services.h - every kind of process that a node runs, in one table, and what the master knows of each running one.
+ */
+#ifndef AGENTD_SERVICES_H
+#define AGENTD_SERVICES_H
+
+#include "base.h"
+#include "heritage.h"
+
+#include <sys/types.h>
+
+struct embedded;
+
+enum service { SERVICE_POSTGRES, SERVICE_KEEPER, SERVICE_WORKER, SERVICE_COUNT };
+
+struct service_kind {
+	const char *name;
+	/* Runs in the child and returns its exit status. NULL: it becomes another program (embedded_exec). */
+	int (*main)(const struct heritage *heritage);
+	bool needs_readiness; /* the node is up when each of these has said that it is ready */
+	int stop_signal;
+	int stop_order; /* 0 is stopped first; the next order when the one before is gone */
+};
+
+extern const struct service_kind service_kinds[SERVICE_COUNT];
+
+/* One process that the master wants to run. */
+struct child {
+	enum service service;
+	int index; /* among its kind */
+	int slot;  /* in the scoreboard; -1 for postgres */
+	char name[32];
+	pid_t pid; /* 0: not running */
+	int status_fd;
+	bool ready;
+	bool was_ready;
+	int restarts;
+	int backoff_ms;
+	int64_t started_us;
+	int64_t start_us; /* when not running: when to start it */
+};
+
+#endif

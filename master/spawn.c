@@ -1,0 +1,113 @@
+/* spawn.c - fork: what a child keeps, and what it must not have. */
+#include "clock.h"
+#include "config.h"
+#include "log.h"
+#include "master.h"
+#include "proctitle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static NORETURN void
+become_postgres(struct master *master)
+{
+	char *path = NULL;
+	int log;
+
+	if (asprintf(&path, "%s/postgres.log", master->folder) < 0)
+		_exit(1);
+	log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (log >= 0) {
+		dup2(log, STDOUT_FILENO);
+		dup2(log, STDERR_FILENO);
+	}
+	/* Its own group: a Ctrl-C is for the master, which stops the database last. */
+	setpgid(0, 0);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGUSR2, SIG_DFL);
+	embedded_exec(&master->embedded);
+	_exit(1);
+}
+
+static void
+close_others(struct master *master)
+{
+	for (int i = 0; i < master->child_count; i++)
+		if (master->children[i].status_fd >= 0)
+			close(master->children[i].status_fd);
+	close(master->lifeline[1]);
+	close(master->lock_fd);
+}
+
+static NORETURN void
+become_child(struct master *master, const struct child *child, int status_fd)
+{
+	struct heritage heritage = master->heritage;
+	struct scoreboard_slot *slot;
+
+	signals_reset();
+	close_others(master);
+	if (!service_kinds[child->service].main)
+		become_postgres(master);
+	state_user_become(&master->user);
+	proctitle_set(child->name);
+	log_set_process(child->name);
+	heritage.process = child->name;
+	heritage.slot = child->slot;
+	heritage.index = child->index;
+	heritage.status_fd = status_fd;
+	heritage.lifeline_fd = master->lifeline[0];
+	if (child->service != SERVICE_WORKER) {
+		close(heritage.listen_fd);
+		heritage.listen_fd = -1;
+	}
+	slot = &heritage.board->slots[child->slot];
+	memset(slot, 0, sizeof(*slot));
+	atomic_store(&slot->pid, getpid());
+	atomic_store(&slot->state, PROCESS_STARTING);
+	atomic_store(&slot->heartbeat_us, clock_steady_us());
+	exit(service_kinds[child->service].main(&heritage));
+}
+
+static void
+try_later(struct child *child, const char *what)
+{
+	log_error("master", "cannot start a process", LOG_TEXT("name", child->name), LOG_TEXT("call", what),
+	          LOG_TEXT("reason", strerror(errno)));
+	child->start_us = clock_steady_us() + 1000000;
+}
+
+void
+master_spawn(struct master *master, struct child *child)
+{
+	sigset_t all, before;
+	int status[2];
+	pid_t pid;
+
+	if (pipe2(status, O_NONBLOCK | O_CLOEXEC) != 0) {
+		try_later(child, "pipe");
+		return;
+	}
+	/* No signal may run the master's handler in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		become_child(master, child, status[1]);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(status[1]);
+	if (pid < 0) {
+		close(status[0]);
+		try_later(child, "fork");
+		return;
+	}
+	child->pid = pid;
+	child->status_fd = status[0];
+	child->ready = false;
+	child->started_us = clock_steady_us();
+	log_debug("master", "process started", LOG_TEXT("name", child->name), LOG_INT("child", pid));
+}

@@ -1,0 +1,200 @@
+/*
+ * config_check.c - rules that no single row of config.def can state: pairs, forms, and what staging and production ask.
+ *
+ * A setting whose own value was refused already is not complained about again. Secrets never reach a message.
+ */
+#include "base.h"
+
+#include "config_row.h"
+
+#include <strings.h>
+
+enum { SECRET_LEAST = 32, SECRET_DIFFERENT = 10, PASSWORD_LEAST = 12 };
+
+#define MAKE_SECRET "make one with `openssl rand -base64 48`"
+
+struct check {
+	const struct config *config;
+	struct config_errors *errors;
+	bool strict; /* staging or production */
+};
+
+static void
+refuse(struct check *check, enum config_setting setting, const char *why)
+{
+	const struct config_row *row = &config_rows[setting];
+	enum config_origin origin = check->config->origins[setting];
+	char name[CONFIG_NAME_SIZE];
+	struct buf value = {0};
+
+	if (origin == CONFIG_BROKEN)
+		return;
+	if (origin != CONFIG_FROM_DEFAULT && !(row->flags & CONFIG_SECRET)) {
+		config_value_write(row, check->config, &value);
+		buf_add_byte(&value, '\0');
+	}
+	config_error(check->errors, config_source(setting, origin, name), value.data, why);
+	buf_free(&value);
+}
+
+static size_t
+count_different(const char *text)
+{
+	bool seen[256] = {false};
+	size_t count = 0;
+
+	for (; *text; text++) {
+		count += !seen[(unsigned char)*text];
+		seen[(unsigned char)*text] = true;
+	}
+	return count;
+}
+
+/* One piece over and over: a text that repeats itself after n bytes equals itself moved by n. */
+static bool
+is_repetition(const char *text, size_t length)
+{
+	for (size_t step = 1; step <= length / 2; step++)
+		if (memcmp(text, text + step, length - step) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+weakness(const char *secret)
+{
+	static const char *const words[] = {"changeme", "change-me",   "change_me", "secret",   "password",   "development",
+	                                    "insecure", "placeholder", "example",   "default-", "0123456789", "abcdefgh"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
+		if (strcasestr(secret, words[i]))
+			return "contains a word or row of characters that is easy to guess; " MAKE_SECRET;
+	if (is_repetition(secret, strlen(secret)))
+		return "repeats itself; " MAKE_SECRET;
+	if (count_different(secret) < SECRET_DIFFERENT)
+		return "has fewer than 10 different characters; " MAKE_SECRET;
+	return NULL;
+}
+
+static void
+check_secret(struct check *check, enum config_setting setting, const char *secret)
+{
+	const char *weak = check->strict && *secret ? weakness(secret) : NULL;
+
+	if (check->strict && !*secret && (config_rows[setting].flags & CONFIG_REQUIRED))
+		refuse(check, setting,
+		       "is required in staging and production; set it, or the same name with _FILE; " MAKE_SECRET);
+	else if (*secret && strlen(secret) < SECRET_LEAST)
+		refuse(check, setting, "is shorter than 32 characters; " MAKE_SECRET);
+	else if (weak)
+		refuse(check, setting, weak);
+}
+
+static void
+check_database(struct check *check)
+{
+	const struct config *config = check->config;
+	const char *url = config->database_url;
+	bool is_url = strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0;
+
+	if (*url && !is_url && (strstr(url, "://") || !strchr(url, '=')))
+		refuse(
+		    check, SETTING_DATABASE_URL,
+		    "is not understood by libpq; begin with postgresql:// or write keywords as in \"host=db dbname=agentd\"");
+	if (check->strict && !*url && !*config->db_host && !config->embedded &&
+	    config->origins[SETTING_DB_HOST] != CONFIG_BROKEN)
+		refuse(check, SETTING_DATABASE_URL,
+		       "is required in staging and production; set it, or AGENTD_DB_HOST and the rest, or start `agentd "
+		       "--embedded`");
+}
+
+static void
+check_tls(struct check *check)
+{
+	const struct config *config = check->config;
+	bool certificate = *config->tls_cert_file || config->origins[SETTING_TLS_CERT_FILE] == CONFIG_BROKEN;
+	bool key = *config->tls_key_file || config->origins[SETTING_TLS_KEY_FILE] == CONFIG_BROKEN;
+
+	if (certificate && !key)
+		refuse(check, SETTING_TLS_CERT_FILE, "is set without AGENTD_TLS_KEY_FILE; set both for TLS or neither");
+	else if (key && !certificate)
+		refuse(check, SETTING_TLS_KEY_FILE, "is set without AGENTD_TLS_CERT_FILE; set both for TLS or neither");
+}
+
+/* A port as browsers write it: decimal, 1 to 65535, to the end of the text. */
+static bool
+is_port(const char *text, size_t length)
+{
+	unsigned port = 0;
+
+	if (length == 0 || length > 5 || *text == '0')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		port = port * 10 + (unsigned)(text[i] - '0');
+	}
+	return port <= 65535;
+}
+
+/* scheme://host[:port], in the lower case that browsers send, so that comparing bytes is enough. */
+static bool
+is_origin(const char *text, size_t length)
+{
+	static const char low[] = "abcdefghijklmnopqrstuvwxyz", scheme_more[] = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
+	static const char host_set[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_", ip6_set[] = "0123456789abcdef:.";
+	size_t scheme = strspn(text, scheme_more), host;
+	const char *at;
+	bool bracket;
+
+	if (length < scheme + 4 || strspn(text, low) == 0 || strncmp(text + scheme, "://", 3) != 0)
+		return false;
+	at = text + scheme + 3;
+	bracket = *at == '[';
+	at += bracket;
+	host = strspn(at, bracket ? ip6_set : host_set);
+	at += host;
+	if (host == 0 || (bracket && *at++ != ']'))
+		return false;
+	return at == text + length || (*at == ':' && is_port(at + 1, (size_t)(text + length - at - 1)));
+}
+
+static void
+check_origins(struct check *check, enum config_setting setting, const char *list)
+{
+	if (strcmp(list, "*") == 0) {
+		if (check->config->environment == ENVIRONMENT_PRODUCTION)
+			refuse(check, setting,
+			       "admits every site, which production refuses; list the origins, or choose "
+			       "AGENTD_CORS_POLICY=public for answers that anyone may read");
+		return;
+	}
+	for (const char *at = list; at && *list; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+		if (!is_origin(at, strcspn(at, ","))) {
+			refuse(
+			    check, setting,
+			    "is not a list of origins; write each as scheme://host[:port] in lower case, without a path, and put a "
+			    "comma and no space between them");
+			return;
+		}
+	}
+}
+
+void
+config_check(const struct config *config, bool environment_known, struct config_errors *errors)
+{
+	struct check check = {config, errors, environment_known && config->environment >= ENVIRONMENT_STAGING};
+	size_t password = strlen(config->admin_password);
+
+	check_database(&check);
+	check_tls(&check);
+	check_secret(&check, SETTING_SECRET, config->secret);
+	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
+	if (check.strict && password > 0 && password < PASSWORD_LEAST)
+		refuse(&check, SETTING_ADMIN_PASSWORD,
+		       "is shorter than 12 characters; staging and production need at least that");
+	check_origins(&check, SETTING_CORS_ORIGINS, config->cors_origins);
+	check_origins(&check, SETTING_CORS_INTERNAL_ORIGINS, config->cors_internal_origins);
+	if (environment_known && config->environment != ENVIRONMENT_TESTING && *config->test_clock)
+		refuse(&check, SETTING_TEST_CLOCK, "moves time and is only for AGENTD_ENV=testing; unset it");
+}

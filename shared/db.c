@@ -1,0 +1,459 @@
+/*
+ * db.c - the batching scheduler: which calls go together, onto which connection, and what becomes of their answers.
+ *
+ * A query's calls wait in its queue until dispatch, which runs once per turn of the event loop, so that what came in
+ * one turn goes out in one batch. A batch query has at most one execution in flight: what comes meanwhile is the next.
+ */
+#include "db.h"
+#include "clock.h"
+#include "db_private.h"
+#include "log.h"
+
+#include <event2/event.h>
+
+void
+db_wake(struct db *db)
+{
+	event_active(db->dispatch, EV_TIMEOUT, 0);
+}
+
+struct db_execution *
+db_execution_new(int query)
+{
+	struct db_execution *execution = mem_zero(sizeof(*execution));
+
+	execution->query = query;
+	TAILQ_INIT(&execution->calls);
+	return execution;
+}
+
+void
+db_execution_free(struct db_execution *execution)
+{
+	struct db_call *call;
+
+	while ((call = TAILQ_FIRST(&execution->calls))) {
+		TAILQ_REMOVE(&execution->calls, call, entry);
+		free(call);
+	}
+	PQclear(execution->rows);
+	free(execution->message);
+	free(execution->constraint);
+	free(execution);
+}
+
+void
+db_send(struct db *db, enum query_id query, const struct slice *values, db_done *done, void *arg)
+{
+	struct db_call *call = TAILQ_FIRST(&db->unused);
+
+	if (call)
+		TAILQ_REMOVE(&db->unused, call, entry);
+	else
+		call = mem_alloc(sizeof(*call));
+	*call = (struct db_call){.values = values, .done = done, .arg = arg};
+	call->deadline_us = clock_steady_us() + (int64_t)db->options.statement_timeout_ms * 1000;
+	TAILQ_INSERT_TAIL(&db->queues[query], call, entry);
+	db->queued[query]++;
+	db->pending++;
+	db_wake(db);
+}
+
+/* The one place where a call ends. */
+static void
+answer(struct db *db, struct db_call *call, const struct db_result *result)
+{
+	db_done *done = call->done;
+	void *arg = call->arg;
+
+	TAILQ_INSERT_HEAD(&db->unused, call, entry);
+	db->pending--;
+	done(arg, result);
+}
+
+static void
+answer_without_rows(struct db *db, struct db_call *call, enum db_status status, const struct db_execution *execution)
+{
+	static const char *const messages[] = {[DB_OK] = "",
+	                                       [DB_FAILED] = "refused",
+	                                       [DB_UNAVAILABLE] = "the database cannot be reached",
+	                                       [DB_TIMEOUT] = "the database did not answer in time",
+	                                       [DB_OVERLOADED] = "too many requests wait for the database"};
+	struct db_result result = {.status = status, .sqlstate = "", .message = messages[status], .constraint = ""};
+
+	if (status == DB_FAILED && execution) {
+		result.sqlstate = execution->sqlstate;
+		result.message = execution->message;
+		result.constraint = execution->constraint;
+	} else if (status == DB_FAILED) {
+		result.sqlstate = "22P02";
+		result.message = "a value does not have its parameter's type";
+	}
+	answer(db, call, &result);
+}
+
+static int
+row_ordinal(const PGresult *rows, int row)
+{
+	return (int)strtol(PQgetvalue(rows, row, 0), NULL, 10);
+}
+
+/* Rows come ordered by ordinal; each call gets its run of them, which may be empty. */
+static void
+hand_out_rows(struct db *db, struct db_execution *execution)
+{
+	bool batch = query_table[execution->query].kind == QUERY_KIND_BATCH;
+	int total = PQntuples(execution->rows);
+	struct db_result result = {
+	    .status = DB_OK, .sqlstate = "", .message = "", .constraint = "", .rows = execution->rows};
+	struct db_call *call;
+	int ordinal = 0;
+
+	result.skip = batch ? 1 : 0;
+	while ((call = TAILQ_FIRST(&execution->calls))) {
+		int next = result.first + result.count;
+
+		TAILQ_REMOVE(&execution->calls, call, entry);
+		ordinal++;
+		result.first = next;
+		while (next < total && (!batch || row_ordinal(execution->rows, next) == ordinal))
+			next++;
+		result.count = next - result.first;
+		answer(db, call, &result);
+	}
+}
+
+/* Puts the calls of an execution back at the head of their queue, in order. */
+static void
+queue_again(struct db *db, struct db_execution *execution, bool alone)
+{
+	struct db_call *call;
+
+	while ((call = TAILQ_LAST(&execution->calls, db_calls))) {
+		TAILQ_REMOVE(&execution->calls, call, entry);
+		call->alone = call->alone || alone;
+		call->tries++;
+		TAILQ_INSERT_HEAD(&db->queues[execution->query], call, entry);
+		db->queued[execution->query]++;
+	}
+}
+
+static bool
+lost_a_race(const struct db_execution *execution)
+{
+	return strcmp(execution->sqlstate, "40P01") == 0 || strcmp(execution->sqlstate, "40001") == 0;
+}
+
+/* What PostgreSQL's refusal means for the calls: classes 53, 57 and 58 are its own trouble, not the calls'. */
+static enum db_status
+status_of(const struct db_execution *execution)
+{
+	if (strcmp(execution->sqlstate, "57014") == 0)
+		return DB_TIMEOUT;
+	if (strncmp(execution->sqlstate, "53", 2) == 0 || strncmp(execution->sqlstate, "57", 2) == 0 ||
+	    strncmp(execution->sqlstate, "58", 2) == 0 || strncmp(execution->sqlstate, "08", 2) == 0)
+		return DB_UNAVAILABLE;
+	return DB_FAILED;
+}
+
+void
+db_finished(struct db *db, struct db_execution *execution, enum db_status status)
+{
+	struct db_call *call;
+
+	if (execution->query >= 0)
+		db->in_flight[execution->query]--;
+	if (status == DB_FAILED)
+		status = status_of(execution);
+	if (status == DB_OK) {
+		hand_out_rows(db, execution);
+	} else if (status == DB_FAILED && lost_a_race(execution) &&
+	           TAILQ_FIRST(&execution->calls)->tries < db->options.retries) {
+		queue_again(db, execution, false);
+	} else if (status == DB_FAILED && execution->count > 1) {
+		queue_again(db, execution, true);
+	} else {
+		while ((call = TAILQ_FIRST(&execution->calls))) {
+			TAILQ_REMOVE(&execution->calls, call, entry);
+			answer_without_rows(db, call, status, execution);
+		}
+	}
+	db_execution_free(execution);
+	db_wake(db);
+}
+
+static struct db_connection *
+least_busy(struct db *db)
+{
+	struct db_connection *best = NULL;
+
+	for (int i = 0; i < db->options.pool_size; i++) {
+		struct db_connection *connection = &db->connections[i];
+		if (connection->state == DB_CONNECTION_UP && connection->depth < DB_PIPELINE_MAX &&
+		    (!best || connection->depth < best->depth))
+			best = connection;
+	}
+	return best;
+}
+
+static size_t
+call_bytes(const struct query *query, const struct db_call *call)
+{
+	size_t bytes = 0;
+
+	for (int i = 0; i < query->param_count; i++)
+		bytes += call->values[i].len;
+	return bytes;
+}
+
+/* Takes the next calls of a query that can go together; NULL if all that were there could not be sent. */
+static struct db_execution *
+take_calls(struct db *db, int id)
+{
+	const struct query *query = &query_table[id];
+	int most = query->kind == QUERY_KIND_BATCH ? DB_BATCH_MAX : 1;
+	struct db_execution *execution = db_execution_new(id);
+	size_t bytes = 0;
+	struct db_call *call;
+
+	while (execution->count < most && (call = TAILQ_FIRST(&db->queues[id]))) {
+		if (execution->count > 0 && (call->alone || bytes + call_bytes(query, call) > DB_BATCH_BYTES))
+			break;
+		TAILQ_REMOVE(&db->queues[id], call, entry);
+		db->queued[id]--;
+		if (!db_encode_check(query, call->values)) {
+			answer_without_rows(db, call, DB_FAILED, NULL);
+			continue;
+		}
+		bytes += call_bytes(query, call);
+		TAILQ_INSERT_TAIL(&execution->calls, call, entry);
+		execution->count++;
+		if (call->alone)
+			break;
+	}
+	if (execution->count == 0) {
+		db_execution_free(execution);
+		return NULL;
+	}
+	execution->deadline_us = clock_steady_us() + ((int64_t)db->options.statement_timeout_ms + 500) * 1000;
+	return execution;
+}
+
+static void
+fail_queue(struct db *db, int query, enum db_status status, int64_t due_us)
+{
+	struct db_call *call;
+
+	while ((call = TAILQ_FIRST(&db->queues[query])) && call->deadline_us <= due_us) {
+		TAILQ_REMOVE(&db->queues[query], call, entry);
+		db->queued[query]--;
+		answer_without_rows(db, call, status, NULL);
+	}
+}
+
+static void
+refuse_surplus(struct db *db, int query)
+{
+	while (db->queued[query] > DB_QUEUE_MAX) {
+		struct db_call *call = TAILQ_LAST(&db->queues[query], db_calls);
+		TAILQ_REMOVE(&db->queues[query], call, entry);
+		db->queued[query]--;
+		answer_without_rows(db, call, DB_OVERLOADED, NULL);
+	}
+}
+
+static void
+dispatch_query(struct db *db, int query)
+{
+	bool batch = query_table[query].kind == QUERY_KIND_BATCH;
+	struct db_connection *connection;
+	struct db_execution *execution;
+
+	refuse_surplus(db, query);
+	while (db->queued[query] && (!batch || db->in_flight[query] == 0) && (connection = least_busy(db))) {
+		execution = take_calls(db, query);
+		if (!execution)
+			continue;
+		db->in_flight[query]++;
+		db_connection_send(connection, execution);
+	}
+}
+
+static void
+on_dispatch(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+
+	(void)fd;
+	(void)what;
+	for (int query = 0; query < QUERY_COUNT; query++) {
+		if (!db->queued[query])
+			continue;
+		if (db_ready(db))
+			dispatch_query(db, query);
+		else
+			fail_queue(db, query, DB_UNAVAILABLE, INT64_MAX);
+	}
+	for (int i = 0; i < db->options.pool_size; i++)
+		if (db->connections[i].state == DB_CONNECTION_UP && db->connections[i].depth)
+			db_connection_flush(&db->connections[i]);
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct db *db = arg;
+	int64_t now_us = clock_steady_us();
+
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < db->options.pool_size; i++)
+		db_connection_tick(&db->connections[i], now_us);
+	for (int query = 0; query < QUERY_COUNT; query++)
+		if (db->queued[query])
+			fail_queue(db, query, DB_TIMEOUT, now_us);
+}
+
+struct db *
+db_new(struct event_base *base, const struct db_options *options)
+{
+	static const struct timeval interval = {.tv_usec = 50000};
+	struct db *db = mem_zero(sizeof(*db));
+
+	db->base = base;
+	db->options = *options;
+	db->url = mem_string(options->url);
+	db->application_name = mem_string(options->application_name);
+	db->dispatch = event_new(base, -1, 0, on_dispatch, db);
+	db->tick = event_new(base, -1, EV_PERSIST, on_tick, db);
+	INVARIANT(db->dispatch && db->tick);
+	event_add(db->tick, &interval);
+	TAILQ_INIT(&db->unused);
+	for (int i = 0; i < QUERY_COUNT; i++)
+		TAILQ_INIT(&db->queues[i]);
+	db->connections = mem_zero((size_t)options->pool_size * sizeof(*db->connections));
+	for (int i = 0; i < options->pool_size; i++) {
+		db->connections[i].db = db;
+		db->connections[i].backoff_ms = DB_BACKOFF_MIN_MS;
+		TAILQ_INIT(&db->connections[i].executions);
+		db_connection_start(&db->connections[i]);
+	}
+	return db;
+}
+
+void
+db_free(struct db *db)
+{
+	struct db_call *call;
+
+	for (int i = 0; i < db->options.pool_size; i++)
+		db_connection_free(&db->connections[i]);
+	for (int i = 0; i < QUERY_COUNT; i++)
+		TAILQ_CONCAT(&db->unused, &db->queues[i], entry);
+	while ((call = TAILQ_FIRST(&db->unused))) {
+		TAILQ_REMOVE(&db->unused, call, entry);
+		free(call);
+	}
+	event_free(db->dispatch);
+	event_free(db->tick);
+	buf_free(&db->scratch);
+	free(db->connections);
+	free(db->url);
+	free(db->application_name);
+	free(db);
+}
+
+bool
+db_ready(const struct db *db)
+{
+	for (int i = 0; i < db->options.pool_size; i++)
+		if (db->connections[i].state == DB_CONNECTION_UP)
+			return true;
+	return false;
+}
+
+const char *
+db_last_error(const struct db *db)
+{
+	return db->last_error;
+}
+
+int
+db_pending(const struct db *db)
+{
+	return db->pending;
+}
+
+int
+db_param(enum query_id query, const char *name)
+{
+	for (int i = 0; i < query_table[query].param_count; i++)
+		if (strcmp(query_table[query].params[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+int
+db_columns(const struct db_result *result)
+{
+	return PQnfields(result->rows) - result->skip;
+}
+
+const char *
+db_column_name(const struct db_result *result, int column)
+{
+	return PQfname(result->rows, column + result->skip);
+}
+
+enum db_column_type
+db_column_type(const struct db_result *result, int column)
+{
+	switch (PQftype(result->rows, column + result->skip)) {
+	case 20:   /* int8 */
+	case 21:   /* int2 */
+	case 23:   /* int4 */
+	case 700:  /* float4 */
+	case 701:  /* float8 */
+	case 1700: /* numeric */
+		return DB_COLUMN_NUMBER;
+	case 16:
+		return DB_COLUMN_BOOL;
+	case 114:  /* json */
+	case 3802: /* jsonb */
+		return DB_COLUMN_JSON;
+	case 1184: /* timestamptz */
+		return DB_COLUMN_TIME;
+	default:
+		return DB_COLUMN_TEXT;
+	}
+}
+
+int
+db_column(const struct db_result *result, const char *name)
+{
+	for (int i = 0; i < db_columns(result); i++)
+		if (strcmp(db_column_name(result, i), name) == 0)
+			return i;
+	return -1;
+}
+
+struct slice
+db_cell(const struct db_result *result, int row, int column)
+{
+	const PGresult *rows = result->rows;
+
+	row += result->first;
+	column += result->skip;
+	if (PQgetisnull(rows, row, column))
+		return SLICE_NONE;
+	return (struct slice){PQgetvalue(rows, row, column), (size_t)PQgetlength(rows, row, column)};
+}
+
+struct slice
+db_get(const struct db_result *result, int row, const char *name)
+{
+	int column = db_column(result, name);
+
+	INVARIANT(column >= 0);
+	return db_cell(result, row, column);
+}

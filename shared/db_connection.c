@@ -1,0 +1,338 @@
+/*
+ * db_connection.c - one PostgreSQL connection in pipeline mode on the event loop.
+ *
+ * connection_move() is the only place where a connection's state changes. Executions are answered in the order in which
+ * they were sent; each ends with its sync. When anything is wrong with the connection, every execution on it ends as
+ * unavailable and a new connection is made after a pause that grows.
+ */
+#include "clock.h"
+#include "crypto.h"
+#include "db_private.h"
+#include "log.h"
+
+#include <event2/event.h>
+
+static void on_socket(evutil_socket_t fd, short what, void *arg);
+
+static void
+watch(struct db_connection *connection, short what)
+{
+	if (connection->event && connection->watched == what)
+		return;
+	if (connection->event)
+		event_free(connection->event);
+	connection->event =
+	    event_new(connection->db->base, PQsocket(connection->conn), (short)(what | EV_PERSIST), on_socket, connection);
+	INVARIANT(connection->event);
+	event_add(connection->event, NULL);
+	connection->watched = what;
+}
+
+static void
+connection_move(struct db_connection *connection, enum db_connection_state state)
+{
+	int64_t now_us = clock_steady_us();
+
+	connection->state = state;
+	if (state == DB_CONNECTION_UP) {
+		connection->backoff_ms = DB_BACKOFF_MIN_MS;
+		connection->db->last_error[0] = '\0';
+	}
+	connection->deadline_us = now_us + (int64_t)connection->db->options.connect_timeout_ms * 1000;
+}
+
+static void
+fail_executions(struct db_connection *connection, enum db_status status)
+{
+	struct db_execution *execution;
+
+	while ((execution = TAILQ_FIRST(&connection->executions))) {
+		TAILQ_REMOVE(&connection->executions, execution, entry);
+		connection->depth--;
+		db_finished(connection->db, execution, status);
+	}
+}
+
+/* Gives the connection up; why goes to the log, and the next attempt is set. */
+static void
+connection_lose(struct db_connection *connection, enum db_status status, const char *why)
+{
+	struct db *db = connection->db;
+	uint32_t jitter;
+
+	if (connection->event)
+		event_free(connection->event);
+	connection->event = NULL;
+	connection->watched = 0;
+	snprintf(db->last_error, sizeof(db->last_error), "%s", why);
+	for (char *at = db->last_error; (at = strchr(at, '\n')); at++)
+		*at = at[1] ? ' ' : '\0';
+	log_warning("database", "connection lost", LOG_TEXT("reason", db->last_error));
+	PQfinish(connection->conn);
+	connection->conn = NULL;
+	connection_move(connection, DB_CONNECTION_DOWN);
+	crypto_random(&jitter, sizeof(jitter));
+	connection->retry_us = clock_steady_us() + connection->backoff_ms * (int64_t)(500 + jitter % 500);
+	connection->backoff_ms = MIN(connection->backoff_ms * 2, DB_BACKOFF_MAX_MS);
+	fail_executions(connection, status);
+	db_wake(db);
+}
+
+void
+db_connection_start(struct db_connection *connection)
+{
+	const char *keywords[] = {"dbname", "application_name", "client_encoding", NULL};
+	const char *values[] = {connection->db->url, connection->db->application_name, "UTF8", NULL};
+
+	connection->conn = PQconnectStartParams(keywords, values, 1);
+	INVARIANT(connection->conn);
+	connection_move(connection, DB_CONNECTION_CONNECTING);
+	if (PQstatus(connection->conn) == CONNECTION_BAD) {
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		return;
+	}
+	watch(connection, EV_WRITE);
+}
+
+static void
+ignore_notice(void *arg, const char *message)
+{
+	(void)arg;
+	log_debug("database", "notice", LOG_TEXT("text", message));
+}
+
+/* Session settings. Plans are generic and stay on indexes: they must not depend on statistics that are stale or absent.
+ */
+static bool
+send_settings(struct db_connection *connection)
+{
+	static const char settings[] =
+	    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),"
+	    " set_config('enable_seqscan', 'off', false), set_config('enable_mergejoin', 'off', false),"
+	    " set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
+	    " set_config('synchronous_commit', 'on', false), set_config('statement_timeout', $1, false),"
+	    " set_config('idle_in_transaction_session_timeout', '60s', false), set_config('search_path', $2, false)";
+	const struct db_options *options = &connection->db->options;
+	char timeout[16];
+	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public"};
+
+	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms);
+	return PQsendQueryParams(connection->conn, settings, 2, NULL, values, NULL, NULL, 0);
+}
+
+static bool
+send_prepares(struct db_connection *connection)
+{
+	char name[16];
+
+	for (int query = 0; query < QUERY_COUNT; query++)
+		for (int i = 0; i < query_table[query].statement_count; i++) {
+			snprintf(name, sizeof(name), "q%d_%d", query, i);
+			if (!PQsendPrepare(connection->conn, name, query_table[query].statements[i].sql, 0, NULL))
+				return false;
+		}
+	return true;
+}
+
+static void
+prepare(struct db_connection *connection)
+{
+	struct db_execution *setup = db_execution_new(-1);
+
+	PQsetNoticeProcessor(connection->conn, ignore_notice, NULL);
+	TAILQ_INSERT_TAIL(&connection->executions, setup, entry);
+	connection->depth++;
+	connection_move(connection, DB_CONNECTION_PREPARING);
+	setup->deadline_us = connection->deadline_us;
+	if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn) ||
+	    !send_settings(connection) || !send_prepares(connection) || !PQpipelineSync(connection->conn)) {
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		return;
+	}
+	db_connection_flush(connection);
+}
+
+static void
+continue_connecting(struct db_connection *connection)
+{
+	/* The socket may change from step to step (several addresses), so the event is made anew. */
+	event_free(connection->event);
+	connection->event = NULL;
+	switch (PQconnectPoll(connection->conn)) {
+	case PGRES_POLLING_READING:
+		watch(connection, EV_READ);
+		break;
+	case PGRES_POLLING_WRITING:
+		watch(connection, EV_WRITE);
+		break;
+	case PGRES_POLLING_OK:
+		prepare(connection);
+		break;
+	default:
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	}
+}
+
+void
+db_connection_flush(struct db_connection *connection)
+{
+	int left = PQflush(connection->conn);
+
+	if (left < 0)
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	else
+		watch(connection, left ? EV_READ | EV_WRITE : EV_READ);
+}
+
+static void
+note_error(struct db_execution *execution, const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (execution->message)
+		return;
+	snprintf(execution->sqlstate, sizeof(execution->sqlstate), "%s", sqlstate ? sqlstate : "08000");
+	execution->constraint = mem_string(constraint ? constraint : "");
+	execution->message = mem_string(message ? message : PQresultErrorMessage(result));
+}
+
+/* The sync of the oldest execution has come: it is over. False: the connection was lost on the way. */
+static bool
+finish_oldest(struct db_connection *connection)
+{
+	struct db_execution *execution = TAILQ_FIRST(&connection->executions);
+
+	INVARIANT(execution);
+	if (execution->query < 0 && execution->message) {
+		char why[400];
+		snprintf(why, sizeof(why), "the statements of this agentd do not fit the database: %s (has it been migrated?)",
+		         execution->message);
+		connection_lose(connection, DB_UNAVAILABLE, why);
+		return false;
+	}
+	TAILQ_REMOVE(&connection->executions, execution, entry);
+	connection->depth--;
+	if (execution->query < 0) {
+		db_execution_free(execution);
+		connection_move(connection, DB_CONNECTION_UP);
+		db_wake(connection->db);
+	} else {
+		db_finished(connection->db, execution, execution->message ? DB_FAILED : DB_OK);
+	}
+	return true;
+}
+
+static bool
+take_result(struct db_connection *connection, PGresult *result)
+{
+	struct db_execution *execution = TAILQ_FIRST(&connection->executions);
+
+	switch (PQresultStatus(result)) {
+	case PGRES_PIPELINE_SYNC:
+		PQclear(result);
+		return finish_oldest(connection);
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		INVARIANT(execution);
+		PQclear(execution->rows);
+		execution->rows = result;
+		return true;
+	case PGRES_PIPELINE_ABORTED:
+		PQclear(result);
+		return true;
+	default:
+		if (execution)
+			note_error(execution, result);
+		PQclear(result);
+		return true;
+	}
+}
+
+static void
+read_results(struct db_connection *connection)
+{
+	if (!PQconsumeInput(connection->conn)) {
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		return;
+	}
+	while (!TAILQ_EMPTY(&connection->executions) && !PQisBusy(connection->conn)) {
+		PGresult *result = PQgetResult(connection->conn);
+		if (!result && PQstatus(connection->conn) == CONNECTION_BAD)
+			break;
+		if (!result)
+			continue; /* between two statements of the pipeline */
+		if (!take_result(connection, result))
+			return;
+	}
+	if (PQstatus(connection->conn) == CONNECTION_BAD)
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+}
+
+static void
+on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct db_connection *connection = arg;
+
+	(void)fd;
+	if (connection->state == DB_CONNECTION_CONNECTING) {
+		continue_connecting(connection);
+		return;
+	}
+	if (what & EV_READ)
+		read_results(connection);
+	if (connection->conn && (what & EV_WRITE))
+		db_connection_flush(connection);
+}
+
+void
+db_connection_send(struct db_connection *connection, struct db_execution *execution)
+{
+	const struct query *query = &query_table[execution->query];
+	struct db_encoded encoded;
+	char name[16];
+	bool sent = true;
+
+	for (int i = 0; i < query->statement_count && sent; i++) {
+		const struct query_statement *statement = &query->statements[i];
+		snprintf(name, sizeof(name), "q%d_%d", execution->query, i);
+		db_encode(query, statement, &execution->calls, execution->count, &connection->db->scratch, &encoded);
+		sent = PQsendQueryPrepared(connection->conn, name, statement->param_count, encoded.values, encoded.lengths,
+		                           encoded.formats, 0);
+	}
+	TAILQ_INSERT_TAIL(&connection->executions, execution, entry);
+	connection->depth++;
+	if (!sent || !PQpipelineSync(connection->conn))
+		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+}
+
+void
+db_connection_tick(struct db_connection *connection, int64_t now_us)
+{
+	struct db_execution *oldest = TAILQ_FIRST(&connection->executions);
+
+	if (connection->state == DB_CONNECTION_DOWN) {
+		if (now_us >= connection->retry_us)
+			db_connection_start(connection);
+	} else if (connection->state != DB_CONNECTION_UP) {
+		if (now_us >= connection->deadline_us)
+			connection_lose(connection, DB_UNAVAILABLE, "PostgreSQL did not answer in time");
+	} else if (oldest && now_us >= oldest->deadline_us) {
+		connection_lose(connection, DB_TIMEOUT, "a statement got no answer in time");
+	}
+}
+
+void
+db_connection_free(struct db_connection *connection)
+{
+	struct db_execution *execution;
+
+	if (connection->event)
+		event_free(connection->event);
+	PQfinish(connection->conn);
+	while ((execution = TAILQ_FIRST(&connection->executions))) {
+		TAILQ_REMOVE(&connection->executions, execution, entry);
+		db_execution_free(execution);
+	}
+}

@@ -1,0 +1,106 @@
+/* db_private.h - what db.c, db_connection.c and db_encode.c share; nobody else includes it. */
+#ifndef AGENTD_DB_PRIVATE_H
+#define AGENTD_DB_PRIVATE_H
+
+#include "buf.h"
+#include "db.h"
+
+#include <libpq-fe.h>
+#include <sys/queue.h>
+
+struct event;
+
+enum {
+	DB_BATCH_MAX = 512,       /* calls in one execution */
+	DB_BATCH_BYTES = 4 << 20, /* parameter bytes in one execution: more wait for the next */
+	DB_PIPELINE_MAX = 32,     /* executions in flight on one connection */
+	DB_QUEUE_MAX = 20000,     /* calls that wait for one query */
+	DB_BACKOFF_MIN_MS = 100,
+	DB_BACKOFF_MAX_MS = 5000
+};
+
+struct db_call {
+	TAILQ_ENTRY(db_call) entry;
+	const struct slice *values;
+	db_done *done;
+	void *arg;
+	int64_t deadline_us; /* for its turn to come */
+	int tries;
+	bool alone; /* was in a batch that failed: runs by itself */
+};
+TAILQ_HEAD(db_calls, db_call);
+
+/* One trip: the statements of a query with one sync behind them. query < 0: the set-up of a connection. */
+struct db_execution {
+	TAILQ_ENTRY(db_execution) entry;
+	int query;
+	struct db_calls calls;
+	int count;
+	int64_t deadline_us;
+	PGresult *rows; /* of the last statement so far */
+	char sqlstate[6];
+	char *message;    /* owned; NULL while nothing failed */
+	char *constraint; /* owned */
+};
+TAILQ_HEAD(db_executions, db_execution);
+
+enum db_connection_state { DB_CONNECTION_DOWN, DB_CONNECTION_CONNECTING, DB_CONNECTION_PREPARING, DB_CONNECTION_UP };
+
+struct db_connection {
+	struct db *db;
+	PGconn *conn;
+	enum db_connection_state state;
+	struct event *event;
+	short watched;
+	struct db_executions executions;
+	int depth;
+	int64_t retry_us;    /* when DOWN: when to try again */
+	int64_t deadline_us; /* when CONNECTING or PREPARING */
+	int backoff_ms;
+};
+
+struct db {
+	struct event_base *base;
+	struct db_options options;
+	char *url;
+	char *application_name;
+	struct db_connection *connections;
+	struct event *dispatch;
+	struct event *tick;
+	struct db_calls queues[QUERY_COUNT];
+	int queued[QUERY_COUNT];
+	int in_flight[QUERY_COUNT]; /* executions */
+	int pending;
+	struct db_calls unused; /* call records to use again */
+	struct buf scratch;
+	char last_error[512];
+};
+
+/* db_connection.c */
+void db_connection_start(struct db_connection *connection);
+void db_connection_free(struct db_connection *connection);
+/* Looks at deadlines and back-off. */
+void db_connection_tick(struct db_connection *connection, int64_t now_us);
+/* Sends an execution; the connection is UP. False: the connection broke, and with it the execution. */
+void db_connection_send(struct db_connection *connection, struct db_execution *execution);
+void db_connection_flush(struct db_connection *connection);
+
+/* db.c: an execution has ended, well or badly; takes it over. */
+void db_finished(struct db *db, struct db_execution *execution, enum db_status status);
+struct db_execution *db_execution_new(int query);
+void db_execution_free(struct db_execution *execution);
+void db_wake(struct db *db);
+
+/* db_encode.c */
+struct db_encoded {
+	const char *values[QUERY_PARAMS_MAX];
+	int lengths[QUERY_PARAMS_MAX];
+	int formats[QUERY_PARAMS_MAX];
+};
+/* True if every value of the call can be sent as its parameter's type. */
+MUST_CHECK bool db_encode_check(const struct query *query, const struct slice *values);
+/* Binary parameters of one statement for all calls; memory is scratch's. */
+void db_encode(const struct query *query, const struct query_statement *statement, const struct db_calls *calls,
+               int count, struct buf *scratch, struct db_encoded *encoded_r);
+
+#endif

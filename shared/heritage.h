@@ -1,0 +1,34 @@
+/*
+ * heritage.h - everything that a child gets from the master by fork; there is no other way in.
+ *
+ * The child protocol: the child owns one slot of the scoreboard; it writes one byte to status_fd when it is ready; it
+ * leaves when lifeline_fd reports end of file (the master is gone) or on SIGTERM, after what it has begun is finished.
+ * It leaves with exit status 0 after that, and with 1 and a line in the log if it cannot start.
+ */
+#ifndef AGENTD_HERITAGE_H
+#define AGENTD_HERITAGE_H
+
+#include "base.h"
+#include "scoreboard.h"
+
+struct config;
+struct limit_table;
+
+struct heritage {
+	const struct config *config;
+	const char *database_url;
+	const char *secret;          /* signs tokens */
+	const char *previous_secret; /* still verifies; "" when there is none */
+	struct scoreboard *board;
+	struct limit_table *limits;
+	uint8_t hash_key[16]; /* for limit subjects: the same in all processes of the node */
+	int listen_fd;        /* shared, non-blocking; -1 for processes that do not serve */
+	int *wake_fds;        /* an eventfd per slot: written when a queue that it may wait for has work */
+	const char *process;  /* "worker 0", "keeper" */
+	int slot;
+	int index; /* among its kind */
+	int status_fd;
+	int lifeline_fd;
+};
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * log_sink.h - where log lines go: standard error, or a file that is rotated by size. Only log.c includes it.
+ *
+ * One write(2) a line; nothing waits. Call from one thread.
+ */
+#ifndef AGENTD_LOG_SINK_H
+#define AGENTD_LOG_SINK_H
+
+#include "base.h"
+
+/* file NULL or "": standard error. False: errno says why, and lines go to standard error. */
+MUST_CHECK bool log_sink_open(const char *file, int64_t max_bytes, int backups);
+/* The longest line, newline included, that is written in one piece. */
+size_t log_sink_limit(void);
+/* False: the line is lost, in part or as a whole. */
+MUST_CHECK bool log_sink_write(struct slice line);
+
+#endif

@@ -1,0 +1,198 @@
+# embed.awk - turns the SQL of the tree into C.
+#
+#   awk -v out=names -f embed.awk sql/query/*.sql                          > query_names.h
+#   awk -v out=table -f embed.awk sql/query/*.sql sql/schema/*.sql         > query_table.c
+#
+# A query begins with "-- name: task_get :one" and ends before the next one; its statements end with a semicolon at the
+# end of a line. @word::type is a parameter; every parameter has a cast, which is its type. "-- macro: NAME" to "-- end"
+# is text for {NAME} in later queries of the same file. Comments are dropped. POSIX awk; any mistake ends the build.
+
+function fail(text) {
+	printf "%s:%d: %s\n", FILENAME, FNR, text > "/dev/stderr"
+	failed = 1
+	exit 1
+}
+
+function c_string(text) {
+	gsub(/\\/, "\\\\", text)
+	gsub(/"/, "\\\"", text)
+	gsub(/\n/, "\\n\"\n\t\"", text)
+	return "\"" text "\""
+}
+
+function type_of(cast) {
+	if (cast ~ /^int8/) return "INT8"
+	if (cast ~ /^int/) return "INT"
+	if (cast ~ /^float8/) return "FLOAT8"
+	if (cast ~ /^bool/) return "BOOL"
+	if (cast ~ /^uuid/) return "UUID"
+	if (cast ~ /^json/) return "JSON"
+	if (cast ~ /^text/) return "TEXT"
+	fail("parameter type " cast " is not known to embed.awk")
+}
+
+# Notes the query's parameter name; returns its index.
+function param(name, cast, i) {
+	for (i = 0; i < param_count; i++)
+		if (param_name[i] == name) {
+			if (param_type[i] != type_of(cast))
+				fail("@" name " has two types in " query)
+			return i
+		}
+	if ((kind == "BATCH") != (cast ~ /\[\]$/))
+		fail("@" name " in " query ": a batch takes arrays, and only a batch does")
+	param_name[param_count] = name
+	param_type[param_count] = type_of(cast)
+	return param_count++
+}
+
+# Replaces @name by $n within one statement and emits it.
+function statement(sql, rest, name, cast, index_, i, n, done, list, seen) {
+	rest = sql
+	done = ""
+	n = 0
+	list = ""
+	while (match(rest, /@[a-z_]+/)) {
+		name = substr(rest, RSTART + 1, RLENGTH - 1)
+		done = done substr(rest, 1, RSTART - 1)
+		rest = substr(rest, RSTART + RLENGTH)
+		if (!match(rest, /^::[a-z0-9]+(\[\])?/))
+			fail("@" name " in " query " needs a cast")
+		cast = substr(rest, 3, RLENGTH - 2)
+		index_ = param(name, cast)
+		if (!(index_ in seen)) {
+			seen[index_] = ++n
+			list = list (n > 1 ? ", " : "") index_
+		}
+		done = done "$" seen[index_]
+	}
+	statement_count++
+	statements = statements sprintf("\t{%s,\n\t (const unsigned char[]){%s}, %d},\n", c_string(done rest), n ? list : "0", n)
+}
+
+function query_end(i, params) {
+	if (query == "")
+		return
+	if (text ~ /[^ \n]/)
+		fail("the last statement of " query " does not end with a semicolon at the end of a line")
+	if (!statement_count)
+		fail(query " has no statement")
+	if (out == "names")
+		printf "\tQUERY_%s,\n", toupper(query)
+	else {
+		params = ""
+		for (i = 0; i < param_count; i++)
+			params = params sprintf("{\"%s\", QUERY_TYPE_%s}, ", param_name[i], param_type[i])
+		printf "static const struct query_statement %s_statements[] = {\n%s};\n", query, statements
+		printf "static const struct query_param %s_params[] = {%s{NULL, QUERY_TYPE_TEXT}};\n\n", query, params
+		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d},\n", \
+			toupper(query), query, kind, query, param_count, query, statement_count)
+	}
+	query = ""
+}
+
+function tenant_check() {
+	if (query != "" && !tenant_named && !tenant_excused)
+		fail(query " names no @tenant and no '-- all tenants:' or '-- no tenant:' reason")
+}
+
+function file_end() {
+	tenant_check()
+	query_end()
+	if (migration != "") {
+		scripts[version, direction] = migration_text
+		names[version] = migration
+		if (version > last_version)
+			last_version = version
+		migration = ""
+	}
+	split("", macros)
+}
+
+BEGIN {
+	if (out == "names")
+		print "/* Made by sql/embed.awk; do not edit. */\nenum query_id {"
+	else
+		print "/* Made by sql/embed.awk; do not edit. */\n#include \"query.h\"\n"
+}
+
+FNR == 1 {
+	file_end()
+	base = FILENAME
+	sub(/.*\//, "", base)
+	if (base ~ /^[0-9]+_[a-z_]+\.(up|down)\.sql$/) {
+		version = base + 0
+		direction = (base ~ /\.up\.sql$/) ? "up" : "down"
+		migration = base
+		sub(/^[0-9]+_/, "", migration)
+		sub(/\.(up|down)\.sql$/, "", migration)
+		migration_text = ""
+	}
+}
+
+migration != "" {
+	migration_text = migration_text (migration_text == "" ? "" : "\n") $0
+	next
+}
+
+/^-- macro: / { tenant_check(); query_end(); macro = $3; macros[macro] = ""; next }
+/^-- end$/ { macro = ""; next }
+macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0; next }
+
+/^-- name: / {
+	tenant_check()
+	query_end()
+	query = $3
+	kind = toupper(substr($4, 2))
+	if (query !~ /^[a-z_]+$/ || kind !~ /^(ONE|MANY|EXEC|BATCH)$/)
+		fail("a query begins with: -- name: some_name :one|:many|:exec|:batch")
+	if (query in known)
+		fail(query " is there twice")
+	known[query] = 1
+	param_count = statement_count = tenant_named = tenant_excused = 0
+	statements = text = ""
+	next
+}
+
+/^ *-- (all tenants|no tenant): / { tenant_excused = 1 }
+/^ *--/ || /^ *$/ { next }
+
+{
+	if (query == "")
+		fail("SQL before the first '-- name:'")
+	line = $0
+	if (line ~ /@tenant::/)
+		tenant_named = 1
+	while (match(line, /\{[A-Z_]+\}/)) {
+		name = substr(line, RSTART + 1, RLENGTH - 2)
+		if (!(name in macros))
+			fail("macro " name " is not defined above")
+		line = substr(line, 1, RSTART - 1) macros[name] substr(line, RSTART + RLENGTH)
+	}
+	text = text (text == "" ? "" : "\n") line
+	if (line ~ /;$/) {
+		sub(/;$/, "", text)
+		statement(text)
+		text = ""
+	}
+}
+
+END {
+	if (failed)
+		exit 1
+	file_end()
+	if (out == "names") {
+		print "\tQUERY_COUNT\n};"
+		exit 0
+	}
+	print "const struct query query_table[QUERY_COUNT] = {\n" table "};\n"
+	print "const struct query_migration query_migrations[] = {"
+	for (v = 1; v <= last_version; v++) {
+		if (!((v, "up") in scripts) || !((v, "down") in scripts)) {
+			print "embed.awk: migration " v " needs an up and a down script" > "/dev/stderr"
+			exit 1
+		}
+		printf "\t{%d, \"%s\",\n\t %s,\n\t %s},\n", v, names[v], c_string(scripts[v, "up"]), c_string(scripts[v, "down"])
+	}
+	printf "};\nconst int query_migration_count = %d;\n", last_version
+}

@@ -1,0 +1,87 @@
+-- Users and API keys.
+
+-- name: user_for_login :one
+-- all tenants: the tenant is what the login finds out; users log in to the tenant they name, else to `default`.
+SELECT u.tenant, t.name AS tenant_name, u.id, u.username, u.password_hash, u.role, u.display_name, u.active AND t.active AS active
+FROM users u JOIN tenants t ON t.id = u.tenant
+WHERE t.name = coalesce(@tenant_name::text, 'default') AND u.username = @username::text;
+
+-- name: user_logged_in :exec
+UPDATE users SET last_login = now() WHERE tenant = @tenant::int AND id = @id::uuid;
+
+-- name: user_me :one
+SELECT 'user' AS kind, u.id, u.username AS name, u.role, u.display_name, u.active, u.created_at, u.last_login
+FROM users u
+WHERE u.tenant = @tenant::int AND u.id = @actor_id::uuid;
+
+-- name: key_create :one
+WITH k AS (
+    INSERT INTO api_keys (tenant, key_id, hash, name, type, role, owner_id, owner, rate_limit, expires_at)
+    VALUES (@tenant::int, @key_id::text, decode(@hash::text, 'hex'), @name::text, @type::text, @role::text,
+        @actor_id::uuid, @actor::text, @rate_limit::int, now() + @expires_in_days::int * interval '1 day')
+    RETURNING *
+), a AS (
+    INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id, details, address, request_id)
+    SELECT k.tenant, @actor::text, 'key.create', 'key', k.key_id,
+        json_build_object('name', k.name, 'role', k.role, 'type', k.type), @address::text, @request_id::text
+    FROM k
+)
+SELECT k.key_id, @key::text AS key, k.name, k.type, k.role, k.owner, k.status, k.rate_limit, k.created_at, k.expires_at
+FROM k;
+
+-- macro: KEY_COLUMNS
+k.key_id, k.name, k.type, k.role, k.owner,
+CASE WHEN k.status = 'active' AND k.expires_at <= now() THEN 'expired' ELSE k.status END AS status,
+k.rate_limit, k.created_at, k.expires_at, k.last_used, k.usage_count, k.failed_attempts,
+greatest(0, extract(day FROM k.expires_at - now()))::int AS days_until_expiration
+-- end
+
+-- name: key_get :one
+SELECT {KEY_COLUMNS}
+FROM api_keys k
+WHERE k.tenant = @tenant::int AND k.key_id = @key_id::text
+  AND (@all_keys::bool OR k.owner_id = @actor_id::uuid);
+
+-- name: key_list :many
+SELECT {KEY_COLUMNS}, k.key_id AS _cursor
+FROM api_keys k
+WHERE k.tenant = @tenant::int
+  AND (@all_keys::bool OR k.owner_id = @actor_id::uuid)
+  AND (@cursor::text IS NULL OR (k.created_at, k.key_id) < (SELECT c.created_at, c.key_id FROM api_keys c
+      WHERE c.tenant = @tenant::int AND c.key_id = @cursor::text))
+ORDER BY k.created_at DESC, k.key_id DESC
+LIMIT @limit::int + 1;
+
+-- name: key_revoke :one
+WITH k AS (
+    UPDATE api_keys k SET status = 'revoked'
+    WHERE k.tenant = @tenant::int AND k.key_id = @key_id::text AND (@all_keys::bool OR k.owner_id = @actor_id::uuid)
+    RETURNING *
+), a AS (
+    INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id, address, request_id)
+    SELECT k.tenant, @actor::text, 'key.revoke', 'key', k.key_id, @address::text, @request_id::text FROM k
+)
+SELECT {KEY_COLUMNS} FROM k;
+
+-- name: key_lookup :batch
+-- all tenants: the tenant is what the key tells.
+SELECT r.ord, k.tenant, t.name AS tenant_name, k.key_id, encode(k.hash, 'hex') AS hash, k.name, k.role, k.owner_id,
+    k.owner, k.rate_limit, (extract(epoch FROM k.expires_at) * 1000000)::int8 AS expires_us,
+    CASE WHEN NOT t.active THEN 'suspended' WHEN NOT coalesce(u.active, true) THEN 'suspended' ELSE k.status END AS status
+FROM unnest(@key_id::text[]) WITH ORDINALITY AS r(key_id, ord)
+    CROSS JOIN LATERAL (SELECT * FROM api_keys WHERE key_id = r.key_id OFFSET 0) k
+    JOIN tenants t ON t.id = k.tenant
+    LEFT JOIN users u ON u.tenant = k.tenant AND u.id = k.owner_id
+ORDER BY r.ord;
+
+-- name: key_used :batch
+-- Statistics are flushed now and then, many uses in one row, so that a request costs no write.
+WITH req AS (
+    SELECT tenant, key_id, sum(used) AS used, sum(failed) AS failed
+    FROM unnest(@tenant::int[], @key_id::text[], @used::int8[], @failed::int8[]) AS r(tenant, key_id, used, failed)
+    GROUP BY tenant, key_id
+)
+UPDATE api_keys k SET usage_count = k.usage_count + r.used, failed_attempts = k.failed_attempts + r.failed,
+    last_used = CASE WHEN r.used > 0 THEN now() ELSE k.last_used END
+FROM req r
+WHERE k.tenant = r.tenant AND k.key_id = r.key_id;

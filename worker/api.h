@@ -1,0 +1,48 @@
+/*
+ * api.h - what endpoint rows name: prepare, finish and steps, one api_*.c a group.
+ */
+#ifndef AGENTD_API_H
+#define AGENTD_API_H
+
+#include "calls.h"
+#include "request.h"
+
+/* api_system.c */
+enum step api_root(struct request *request);
+enum step api_livez(struct request *request);
+enum step api_readyz(struct request *request);
+enum step api_health(struct request *request);
+enum step api_openapi(struct request *request);
+enum step api_docs(struct request *request);
+void api_status_finish(struct request *request, struct call *call, const struct db_result *result);
+
+/* api_auth.c */
+enum step api_login_find(struct request *request);
+enum step api_login_token(struct request *request);
+enum step api_me(struct request *request);
+enum step api_verify_token(struct request *request);
+
+/* api_keys.c */
+bool api_key_prepare(struct request *request, struct call *call);
+enum step api_verify_key(struct request *request);
+
+/* api_tasks.c */
+bool api_task_prepare(struct request *request, struct call *call);
+void api_task_finish(struct request *request, struct call *call, const struct db_result *result);
+enum step api_lease(struct request *request);
+void api_beat_finish(struct request *request, struct call *call, const struct db_result *result);
+bool api_complete_prepare(struct request *request, struct call *call);
+bool api_settle_prepare(struct request *request, struct call *call);
+void api_settle_finish(struct request *request, struct call *call, const struct db_result *result);
+
+/* api_workflows.c */
+bool api_workflow_prepare(struct request *request, struct call *call);
+void api_workflow_finish(struct request *request, struct call *call, const struct db_result *result);
+enum step api_workflow_get(struct request *request);
+
+/* api_messages.c */
+bool api_message_prepare(struct request *request, struct call *call);
+void api_message_finish(struct request *request, struct call *call, const struct db_result *result);
+enum step api_inbox(struct request *request);
+
+#endif

@@ -1,0 +1,205 @@
+/* api_auth.c - login and who am I. A wrong name and a wrong password look the same, in words and in time. */
+#include "api.h"
+#include "ask.h"
+#include "config.h"
+#include "jwt.h"
+#include "log.h"
+#include "password_pool.h"
+#include "schemas.h"
+
+struct login {
+	struct request *request;
+	struct field_value fields[4];
+	bool found;
+	char *hash;
+	struct slice id, username, role, display_name, tenant, tenant_name;
+	bool active;
+};
+
+/* Checks the body of an endpoint with steps; fills values. */
+static bool
+read_body(struct request *request, struct field_value *values)
+{
+	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
+
+	errors->arena = &request->arena;
+	if (!request->has_body || json_type(&request->body, 0) != JSON_OBJECT) {
+		field_error_add(errors, "", "wrong_type", "must be an object");
+	} else if (field_check_object(request->endpoint->body, &request->body, 0, false, "", values, errors)) {
+		return true;
+	}
+	request_fail_fields(request, ERROR_VALIDATION_FAILED, errors, "errors lists every field that does not fit");
+	return false;
+}
+
+static struct slice
+keep(struct request *request, struct slice text)
+{
+	return text.data ? (struct slice){arena_string(&request->arena, text), text.len} : SLICE_NONE;
+}
+
+static void
+password_checked(void *arg, bool ok, const char *hash)
+{
+	struct login *login = arg;
+	struct request *request = login->request;
+
+	(void)hash;
+	if (ok && login->found && login->active) {
+		request_resume(request, STEP_NEXT);
+		return;
+	}
+	log_warning("security", "login refused", LOG_SLICE("username", login->fields[0].text),
+	            LOG_SLICE("address", request->address), LOG_SLICE("request_id", request->id));
+	request_resume(request, request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password"));
+}
+
+static enum step
+user_found(struct request *request, const struct db_result *result)
+{
+	struct login *login = request->state;
+
+	if (result->count == 1) {
+		login->found = true;
+		login->hash = arena_string(&request->arena, db_get(result, 0, "password_hash"));
+		login->id = keep(request, db_get(result, 0, "id"));
+		login->username = keep(request, db_get(result, 0, "username"));
+		login->role = keep(request, db_get(result, 0, "role"));
+		login->display_name = keep(request, db_get(result, 0, "display_name"));
+		login->tenant = keep(request, db_get(result, 0, "tenant"));
+		login->tenant_name = keep(request, db_get(result, 0, "tenant_name"));
+		login->active = db_get(result, 0, "active").data[0] == 't';
+	}
+	if (!password_verify_send(request->worker->passwords, login->fields[1].text, login->hash, password_checked, login))
+		return request_fail(request, ERROR_UNAVAILABLE, "too many logins at once; try again");
+	return STEP_WAIT;
+}
+
+enum step
+api_login_find(struct request *request)
+{
+	struct login *login = arena_zero(&request->arena, sizeof(*login));
+	struct slice *values = ask_values(request, QUERY_USER_FOR_LOGIN);
+
+	request->state = login;
+	login->request = request;
+	if (!read_body(request, login->fields))
+		return STEP_DONE;
+	ask_set(values, QUERY_USER_FOR_LOGIN, "username", login->fields[0].text);
+	ask_set(values, QUERY_USER_FOR_LOGIN, "tenant_name", login->fields[2].text);
+	return ask_send(request, QUERY_USER_FOR_LOGIN, values, user_found);
+}
+
+static void
+write_user(struct json_writer *writer, const struct login *login)
+{
+	json_write_key(writer, "user");
+	json_write_object_open(writer);
+	json_write_member_string(writer, "id", login->id);
+	json_write_member_string(writer, "username", login->username);
+	json_write_member_string(writer, "role", login->role);
+	json_write_member_string(writer, "display_name", login->display_name);
+	json_write_member_string(writer, "tenant", login->tenant_name);
+	json_write_object_close(writer);
+}
+
+static enum step
+noted(struct request *request, const struct db_result *result)
+{
+	(void)request;
+	(void)result;
+	return STEP_NEXT;
+}
+
+enum step
+api_login_token(struct request *request)
+{
+	struct login *login = request->state;
+	int64_t now_s = request->worker->now_us / 1000000;
+	int64_t lifetime_s = request->worker->config->jwt_lifetime_s;
+	struct slice *values = ask_values(request, QUERY_USER_LOGGED_IN);
+	struct jwt_claims claims = {.user_id = login->id, .username = login->username, .role = login->role,
+	                            .tenant = login->tenant_name, .issued_at = now_s, .expires_at = now_s + lifetime_s};
+	struct json_writer writer;
+	struct buf token = {0};
+
+	claims.tenant_id = strtoll(arena_string(&request->arena, login->tenant), NULL, 10);
+	jwt_create(request->worker->jwt_keys, &claims, &token);
+	json_write_begin(&writer, &request->reply);
+	json_write_object_open(&writer);
+	json_write_member_string(&writer, "access_token", buf_slice(&token));
+	json_write_member_text(&writer, "token_type", "Bearer");
+	json_write_member_int(&writer, "expires_in", lifetime_s);
+	write_user(&writer, login);
+	json_write_object_close(&writer);
+	buf_free(&token);
+	request->status = 200;
+	ask_set(values, QUERY_USER_LOGGED_IN, "tenant", login->tenant);
+	ask_set(values, QUERY_USER_LOGGED_IN, "id", login->id);
+	return ask_send(request, QUERY_USER_LOGGED_IN, values, noted);
+}
+
+enum step
+api_me(struct request *request)
+{
+	const struct principal *who = &request->principal;
+	struct json_writer writer;
+
+	json_write_begin(&writer, &request->reply);
+	json_write_object_open(&writer);
+	json_write_member_text(&writer, "kind", who->kind == PRINCIPAL_USER ? "user" : "key");
+	json_write_member_string(&writer, "id", who->id);
+	json_write_member_string(&writer, "name", who->name);
+	json_write_member_string(&writer, "role", who->role);
+	json_write_key(&writer, "permissions");
+	json_write_array_open(&writer);
+	for (int perm = 0; perm < PERM_COUNT; perm++)
+		if (perm_name((enum perm)perm) && (who->perms & 1u << perm))
+			json_write_string(&writer, slice_of(perm_name((enum perm)perm)));
+	json_write_array_close(&writer);
+	json_write_member_string(&writer, "tenant", who->tenant_name);
+	json_write_object_close(&writer);
+	request->status = 200;
+	return STEP_NEXT;
+}
+
+static void
+write_claims(struct json_writer *writer, const struct jwt_claims *claims)
+{
+	json_write_key(writer, "claims");
+	json_write_object_open(writer);
+	json_write_member_string(writer, "user_id", claims->user_id);
+	json_write_member_string(writer, "username", claims->username);
+	json_write_member_string(writer, "role", claims->role);
+	json_write_member_string(writer, "tenant", claims->tenant);
+	json_write_member_string(writer, "jti", claims->jti);
+	json_write_member_int(writer, "iat", claims->issued_at);
+	json_write_member_int(writer, "exp", claims->expires_at);
+	json_write_object_close(writer);
+}
+
+enum step
+api_verify_token(struct request *request)
+{
+	struct field_value fields[2];
+	struct jwt_claims claims;
+	enum jwt_result result;
+	struct json_writer writer;
+
+	if (!read_body(request, fields))
+		return STEP_DONE;
+	result = jwt_verify(request->worker->jwt_keys, fields[0].text, request->worker->now_us / 1000000, &request->arena, &claims);
+	/* Another tenant's token is as unknown here as a forged one. */
+	if (result == JWT_VALID && claims.tenant_id != request->principal.tenant)
+		result = JWT_UNKNOWN_KEY;
+	json_write_begin(&writer, &request->reply);
+	json_write_object_open(&writer);
+	json_write_member_bool(&writer, "valid", result == JWT_VALID);
+	if (result == JWT_VALID)
+		write_claims(&writer, &claims);
+	else
+		json_write_member_text(&writer, "reason", jwt_result_code(result));
+	json_write_object_close(&writer);
+	request->status = 200;
+	return STEP_NEXT;
+}

@@ -1,0 +1,99 @@
+/* api_messages.c - messages: who gets them, whether a known type says what it must, and the inbox. */
+#include "agents_seen.h"
+#include "api.h"
+#include "ask.h"
+#include "rows.h"
+#include "schemas.h"
+#include "waiters.h"
+#include "wake.h"
+
+#include <math.h>
+
+static bool
+check_content(struct request *request, struct call *call, struct field_errors *errors)
+{
+	struct slice type = call_field(call, "message_type")->text;
+	struct field_value values[FIELD_COUNT_MAX];
+
+	for (int i = 0; i < message_type_count; i++)
+		if (slice_is(type, message_types[i].name))
+			return field_check_object(message_types[i].content, &request->body, call_field(call, "content")->token, true,
+			                          "/content", values, errors);
+	return true;
+}
+
+bool
+api_message_prepare(struct request *request, struct call *call)
+{
+	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
+	bool to_agent = call_field(call, "to_agent_id")->text.data;
+	bool to_role = call_field(call, "to_role")->text.data;
+	bool to_all = slice_is(call_field(call, "broadcast")->text, "true");
+
+	errors->arena = &request->arena;
+	if (to_agent + to_role + to_all != 1)
+		field_error_add(errors, "", "recipient", "give exactly one of to_agent_id, to_role and broadcast: true");
+	(void)!check_content(request, call, errors);
+	if (errors->count)
+		return call_fail_fields(call, errors);
+	if (to_all)
+		call_switch(call, QUERY_MESSAGE_BROADCAST);
+	return true;
+}
+
+static void
+wake(struct request *request, const char *kind, struct slice who)
+{
+	if (who.data)
+		wake_queue(request->worker->heritage, request->principal.tenant,
+		           slice_of(arena_printf(&request->arena, "%s %.*s", kind, SLICE_ARG(who))));
+}
+
+void
+api_message_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	call_finish(request, call, result);
+	/* Inboxes of roles and broadcasts share one mark each: which agents they are is PostgreSQL's to know. */
+	wake(request, "inbox", call_field(call, "to_agent_id")->text);
+	if (!call_field(call, "to_agent_id")->text.data)
+		wake(request, "inbox", SLICE("*"));
+}
+
+static void
+write_inbox(struct request *request, const struct db_result *result)
+{
+	struct json_writer writer;
+
+	json_write_begin(&writer, &request->reply);
+	json_write_object_open(&writer);
+	json_write_key(&writer, "items");
+	if (result->count) {
+		rows_write_array(&writer, result);
+	} else {
+		json_write_array_open(&writer);
+		json_write_array_close(&writer);
+	}
+	json_write_key(&writer, "next_cursor");
+	json_write_null(&writer);
+	json_write_object_close(&writer);
+	request->status = 200;
+}
+
+enum step
+api_inbox(struct request *request)
+{
+	struct slice agent_id = request->path_values[0];
+	struct slice *values = ask_values(request, QUERY_MESSAGE_INBOX);
+	struct waiter_wish wish = {.query = QUERY_MESSAGE_INBOX, .values = values, .write = write_inbox};
+
+	ask_set(values, QUERY_MESSAGE_INBOX, "tenant", ask_tenant(request));
+	ask_set(values, QUERY_MESSAGE_INBOX, "agent_id", agent_id);
+	ask_set(values, QUERY_MESSAGE_INBOX, "max", request->query[1].text);
+	wish.queues[wish.queue_count++] = slice_of(arena_printf(&request->arena, "inbox %.*s", SLICE_ARG(agent_id)));
+	wish.queues[wish.queue_count++] = SLICE("inbox *");
+	wish.wait_us =
+		request->worker->draining ? 0 : llround(strtod(arena_string(&request->arena, request->query[0].text), NULL) * 1000000);
+	wish.key = slice_of(arena_printf(&request->arena, "inbox %lld %.*s", (long long)request->principal.tenant, SLICE_ARG(agent_id)));
+	agents_seen_note(request->worker->agents, request->principal.tenant, agent_id);
+	return waiters_begin(request->worker->waiters, request, &wish);
+}

@@ -1,0 +1,105 @@
+/* api_workflows.c - workflows: from a template or a graph to rows, and one workflow with its tasks. */
+#include "api.h"
+#include "ask.h"
+#include "graph.h"
+#include "rows.h"
+#include "templates.h"
+#include "wake.h"
+
+static bool
+refuse(struct call *call, const char *pointer, const char *code, const char *detail)
+{
+	struct field_errors errors = {.arena = &call->request->arena};
+
+	field_error_add(&errors, pointer, code, detail);
+	return call_fail_fields(call, &errors);
+}
+
+static bool
+compile(struct call *call, const struct json *json, int at)
+{
+	struct request *request = call->request;
+	struct graph_rows *rows = arena_zero(&request->arena, sizeof(*rows));
+	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
+
+	errors->arena = &request->arena;
+	if (!graph_compile(json, at, "/tasks", &request->arena, rows, errors))
+		return call_fail_fields(call, errors);
+	call_set(call, "tasks", rows->tasks);
+	call_set(call, "dependencies", rows->dependencies);
+	call_set(call, "revisions", rows->revisions);
+	request->state = rows;
+	return true;
+}
+
+bool
+api_workflow_prepare(struct request *request, struct call *call)
+{
+	int tasks = call_field(call, "tasks")->token;
+	struct slice name = call_field(call, "template")->text;
+	struct slice template = name.data ? templates_find(name) : SLICE_NONE;
+	struct json *json = arena_alloc(&request->arena, sizeof(*json));
+	struct json_error error;
+
+	if (call_field(call, "tasks")->text.data && name.data)
+		return refuse(call, "/template", "conflict", "give a template or tasks, not both");
+	if (call_field(call, "tasks")->text.data)
+		return compile(call, &request->body, tasks);
+	if (!name.data)
+		return refuse(call, "/tasks", "required", "a workflow needs tasks, or a template such as review");
+	if (!template.data)
+		return refuse(call, "/template", "unknown_template", "there is no template of this name");
+	INVARIANT(json_parse(&request->arena, template, json, &error));
+	return compile(call, json, 0);
+}
+
+void
+api_workflow_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	const struct graph_rows *rows = request->state;
+
+	call_finish(request, call, result);
+	for (int i = 0; i < rows->queue_count; i++)
+		wake_queue(request->worker->heritage, request->principal.tenant, rows->queues[i]);
+}
+
+static enum step
+add_tasks(struct request *request, const struct db_result *result)
+{
+	struct json_writer writer;
+
+	/* The workflow's object is open again: its last byte was the closing brace. */
+	request->reply.len--;
+	buf_add_text(&request->reply, ",\"tasks\":");
+	json_write_begin(&writer, &request->reply);
+	rows_write_array(&writer, result);
+	buf_add_byte(&request->reply, '}');
+	request->status = 200;
+	return STEP_NEXT;
+}
+
+static enum step
+ask_tasks(struct request *request, const struct db_result *result)
+{
+	struct json_writer writer;
+
+	if (result->count == 0)
+		return request_fail(request, ERROR_NOT_FOUND, "there is no such workflow, or it is not yours");
+	json_write_begin(&writer, &request->reply);
+	rows_write_object(&writer, result, 0);
+	return ask_send(request, QUERY_WORKFLOW_TASKS, request->state, add_tasks);
+}
+
+enum step
+api_workflow_get(struct request *request)
+{
+	struct slice *values = ask_values(request, QUERY_WORKFLOW_GET);
+	struct slice *task_values = ask_values(request, QUERY_WORKFLOW_TASKS);
+
+	ask_set(values, QUERY_WORKFLOW_GET, "tenant", ask_tenant(request));
+	ask_set(values, QUERY_WORKFLOW_GET, "id", request->path_values[0]);
+	ask_set(task_values, QUERY_WORKFLOW_TASKS, "tenant", ask_tenant(request));
+	ask_set(task_values, QUERY_WORKFLOW_TASKS, "id", request->path_values[0]);
+	request->state = task_values;
+	return ask_send(request, QUERY_WORKFLOW_GET, values, ask_tasks);
+}

@@ -1,0 +1,116 @@
+/*
+ * authenticate.c - the stage that finds out who asks: a token, checked here, or an API key, looked up in the cache.
+ *
+ * An endpoint without a permission is open: nobody is asked for. Everywhere else a missing or bad credential ends the
+ * request; what was wrong is told only as far as it helps its owner.
+ */
+#include "apikey.h"
+#include "clock.h"
+#include "jwt.h"
+#include "keycache.h"
+#include "request.h"
+
+static struct slice
+trim_bearer(struct slice value)
+{
+	static const char scheme[] = "Bearer ";
+	size_t length = sizeof(scheme) - 1;
+
+	if (value.len < length || strncasecmp(value.data, scheme, length) != 0)
+		return SLICE_NONE;
+	while (length < value.len && value.data[length] == ' ')
+		length++;
+	return (struct slice){value.data + length, value.len - length};
+}
+
+static enum step
+refuse(struct request *request, const char *detail)
+{
+	return request_fail(request, ERROR_UNAUTHENTICATED, "%s", detail);
+}
+
+static enum step
+check_token(struct request *request, struct slice token)
+{
+	struct principal *who = &request->principal;
+	struct jwt_claims claims;
+	enum jwt_result result =
+		jwt_verify(request->worker->jwt_keys, token, request->worker->now_us / 1000000, &request->arena, &claims);
+
+	if (result == JWT_EXPIRED)
+		return refuse(request, "the token has expired; log in again");
+	if (result != JWT_VALID)
+		return request_fail(request, ERROR_UNAUTHENTICATED, "the token is not valid here: %s", jwt_result_code(result));
+	*who = (struct principal){.kind = PRINCIPAL_USER,
+	                          .id = claims.user_id,
+	                          .owner = claims.user_id,
+	                          .name = claims.username,
+	                          .role = claims.role,
+	                          .perms = perm_of_role(claims.role),
+	                          .tenant = claims.tenant_id,
+	                          .tenant_name = claims.tenant};
+	return STEP_NEXT;
+}
+
+static enum step
+use_key(struct request *request, const struct apikey *key, const struct key_entry *entry)
+{
+	struct arena *arena = &request->arena;
+	struct principal *who = &request->principal;
+	bool good = entry->known && crypto_equal(entry->hash, key->hash, sizeof(key->hash));
+
+	if (entry->known)
+		key_cache_count(request->worker->keys, key->id, good && strcmp(entry->status, "active") == 0);
+	if (!good)
+		return refuse(request, "the API key is not valid");
+	if (strcmp(entry->status, "active") != 0)
+		return request_fail(request, ERROR_UNAUTHENTICATED, "the API key is %s", entry->status);
+	if (entry->expires_us <= request->worker->now_us)
+		return refuse(request, "the API key has expired");
+	if (key->type == APIKEY_PUBLIC && request->method != HTTP_GET)
+		return request_fail(request, ERROR_FORBIDDEN, "a public key may only read (GET)");
+	*who = (struct principal){.kind = PRINCIPAL_KEY,
+	                          .id = slice_of(arena_string(arena, slice_of(key->id))),
+	                          .name = slice_of(arena_string(arena, slice_of(entry->name))),
+	                          .role = slice_of(arena_string(arena, slice_of(entry->role))),
+	                          .perms = perm_of_role(slice_of(entry->role)),
+	                          .tenant = entry->tenant,
+	                          .tenant_name = slice_of(arena_string(arena, slice_of(entry->tenant_name))),
+	                          .rate_limit = entry->rate_limit};
+	if (entry->owner_id[0])
+		who->owner = slice_of(arena_string(arena, slice_of(entry->owner_id)));
+	return STEP_NEXT;
+}
+
+static enum step
+check_key(struct request *request, struct slice text)
+{
+	struct apikey key;
+	const struct key_entry *entry;
+
+	if (!apikey_parse(text, &key))
+		return refuse(request, "this is not an API key of agentd (its form or its checksum is wrong); was it cut off?");
+	entry = key_cache_get(request->worker->keys, key.id);
+	if (entry)
+		return use_key(request, &key, entry);
+	key_cache_fetch(request->worker->keys, key.id, request);
+	return STEP_WAIT;
+}
+
+enum step
+stage_authenticate(struct request *request)
+{
+	struct slice bearer = trim_bearer(request_header(request, "authorization"));
+	struct slice given = bearer.data ? bearer : request_header(request, "x-api-key");
+
+	if (request->endpoint->perm == PERM_NONE)
+		return STEP_NEXT;
+	if (!request->conn)
+		return request_fail(request, ERROR_UNAUTHENTICATED, "the client has gone");
+	if (!given.data || given.len == 0)
+		return refuse(request, "send Authorization: Bearer <token or API key>, or X-API-Key: <key>");
+	if (http_parse_header_repeated(&request->conn->parser, request->data, "authorization") ||
+	    http_parse_header_repeated(&request->conn->parser, request->data, "x-api-key"))
+		return refuse(request, "the credential is there twice");
+	return apikey_looks_like(given) ? check_key(request, given) : check_token(request, given);
+}

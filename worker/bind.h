@@ -1,0 +1,18 @@
+/*
+ * bind.h - where each parameter of an endpoint's query comes from, found by name once at start.
+ *
+ * In this order: a constant or derived parameter of the row, the path, the body, the query string, the request itself
+ * (tenant, actor, actor_id, address, request_id, id, all_keys). tenant always comes from who asks.
+ */
+#ifndef AGENTD_BIND_H
+#define AGENTD_BIND_H
+
+#include "calls.h"
+#include "request.h"
+
+/* Resolves every row of the table. A parameter that nothing gives breaks an invariant, naming it on standard error. */
+void bind_init(void);
+/* Gives the parameters of one call their values; call->values has room for all. */
+void bind_call(struct request *request, struct call *call);
+
+#endif

@@ -1,0 +1,271 @@
+/* calls.c - see calls.h. */
+#include "calls.h"
+#include "bind.h"
+#include "problem.h"
+#include "rows.h"
+
+#include <stdarg.h>
+
+static bool
+fail(struct call *call, const struct problem *problem)
+{
+	call->is_error = true;
+	call->status = error_kind(problem->error)->status;
+	call->out.len = 0;
+	problem_write(&call->out, problem);
+	return false;
+}
+
+bool
+call_fail(struct call *call, enum error error, const char *detail)
+{
+	struct problem problem = {.error = error, .request_id = call->request->id, .detail = slice_of(detail)};
+
+	return fail(call, &problem);
+}
+
+bool
+call_fail_fields(struct call *call, const struct field_errors *errors)
+{
+	struct problem problem = {.error = ERROR_VALIDATION_FAILED, .request_id = call->request->id, .errors = errors,
+	                          .detail = SLICE("errors lists every field that does not fit")};
+
+	return fail(call, &problem);
+}
+
+void
+call_not_found(struct call *call)
+{
+	call_fail(call, ERROR_NOT_FOUND, "there is no such thing, or it is not yours");
+}
+
+static int
+param_of(const struct call *call, const char *name)
+{
+	int param = db_param(call->query, name);
+
+	INVARIANT(param >= 0);
+	return param;
+}
+
+void
+call_set(struct call *call, const char *name, struct slice value)
+{
+	call->values[param_of(call, name)] = value;
+}
+
+struct slice
+call_value(const struct call *call, const char *name)
+{
+	return call->values[param_of(call, name)];
+}
+
+void
+call_switch(struct call *call, enum query_id query)
+{
+	const struct query *other = &query_table[query];
+	struct slice *values = arena_zero(&call->request->arena, (size_t)(other->param_count + 1) * sizeof(*values));
+
+	for (int i = 0; i < other->param_count; i++)
+		values[i] = call_value(call, other->params[i].name);
+	call->values = values;
+	call->query = query;
+}
+
+struct field_value *
+call_field(struct call *call, const char *name)
+{
+	int index = field_find(call->request->endpoint->body, slice_of(name));
+
+	INVARIANT(index >= 0);
+	return &call->fields[index];
+}
+
+void
+call_write_row(struct call *call, const struct db_result *result, int status)
+{
+	struct json_writer writer;
+
+	call->status = status;
+	json_write_begin(&writer, &call->out);
+	rows_write_object(&writer, result, 0);
+}
+
+static int
+page_limit(const struct request *request)
+{
+	int index = field_find(request->endpoint->query, SLICE("limit"));
+
+	return index < 0 ? 1000 : (int)strtol(arena_string((struct arena *)&request->arena, request->query[index].text), NULL, 10);
+}
+
+void
+call_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	const struct endpoint *endpoint = request->endpoint;
+	int status = endpoint->status ? endpoint->status : 200;
+	struct json_writer writer;
+	int column;
+
+	if (query_table[call->query].kind == QUERY_KIND_MANY) {
+		call->status = status;
+		json_write_begin(&writer, &call->out);
+		rows_write_page(&writer, result, page_limit(request));
+		return;
+	}
+	if (result->count == 0) {
+		call_not_found(call);
+		return;
+	}
+	column = db_column(result, "_status");
+	if (column >= 0)
+		status = (int)strtol(db_cell(result, 0, column).data, NULL, 10);
+	if (status == 204)
+		call->status = status;
+	else
+		call_write_row(call, result, status);
+}
+
+static void
+call_failed(struct call *call, const struct db_result *result)
+{
+	/* The request's own way of telling a database failure, moved into the call. */
+	request_fail_database(call->request, result);
+	call->status = call->request->status;
+	call->is_error = true;
+	call->retry_after_s = call->request->retry_after_s;
+	call->out = call->request->reply;
+	call->request->reply = (struct buf){0};
+	call->request->is_error = false;
+}
+
+static void
+call_done(void *arg, const struct db_result *result)
+{
+	struct call *call = arg;
+	struct request *request = call->request;
+
+	if (result->status != DB_OK)
+		call_failed(call, result);
+	else if (request->endpoint->finish)
+		request->endpoint->finish(request, call, result);
+	else
+		call_finish(request, call, result);
+	if (--request->calls->left == 0)
+		request_resume(request, STEP_NEXT);
+}
+
+/* Fields, then parameters, then what only the endpoint knows. False: the outcome is there already. */
+static bool
+prepare(struct request *request, struct call *call)
+{
+	const struct endpoint *endpoint = request->endpoint;
+	const struct query *query = &query_table[endpoint->sql - 1];
+	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
+	size_t count = (size_t)field_count(endpoint->body);
+
+	errors->arena = &request->arena;
+	call->fields = arena_zero(&request->arena, (count + 1) * sizeof(*call->fields));
+	call->values = arena_zero(&request->arena, (size_t)(query->param_count + 1) * sizeof(*call->values));
+	if (call->token == JSON_NONE) {
+		static const struct json empty = {.text = {"{}", 2}};
+		struct json_error error;
+		struct json json = empty;
+		if (!json_parse(&request->arena, empty.text, &json, &error) ||
+		    !field_check_object(endpoint->body, &json, 0, false, "", call->fields, errors))
+			return call_fail_fields(call, errors);
+	} else if (json_type(&request->body, call->token) != JSON_OBJECT) {
+		field_error_add(errors, "", "wrong_type", "must be an object");
+		return call_fail_fields(call, errors);
+	} else if (!field_check_object(endpoint->body, &request->body, call->token, false, "", call->fields, errors)) {
+		return call_fail_fields(call, errors);
+	}
+	bind_call(request, call);
+	return !endpoint->prepare || endpoint->prepare(request, call);
+}
+
+static enum step
+start(struct request *request)
+{
+	bool array = request->endpoint->many && request->has_body && json_type(&request->body, 0) == JSON_ARRAY;
+	int count = array ? json_size(&request->body, 0) : 1;
+	int at = !request->has_body ? JSON_NONE : array ? json_first(&request->body, 0) : 0;
+	struct calls *calls;
+
+	if (count > CALLS_MAX)
+		return request_fail(request, ERROR_VALIDATION_FAILED, "an array may have at most %d elements", CALLS_MAX);
+	calls = arena_zero(&request->arena, sizeof(*calls) + (size_t)count * sizeof(struct call));
+	calls->count = count;
+	calls->array = array;
+	request->calls = calls;
+	/* Nothing is answered before this function is left, so left cannot reach zero in between. */
+	for (int i = 0; i < count; i++) {
+		struct call *call = &calls->list[i];
+		call->request = request;
+		call->query = (enum query_id)(request->endpoint->sql - 1);
+		call->token = at;
+		if (array)
+			at = json_next(&request->body, 0, at);
+		if (!prepare(request, call))
+			continue;
+		calls->left++;
+		db_send(request->worker->db, call->query, call->values, call_done, call);
+	}
+	return calls->left ? STEP_WAIT : STEP_NEXT;
+}
+
+static void
+write_array(struct request *request)
+{
+	struct calls *calls = request->calls;
+
+	buf_add_byte(&request->reply, '[');
+	for (int i = 0; i < calls->count; i++) {
+		struct call *call = &calls->list[i];
+		buf_printf(&request->reply, "%s{\"status\":%d,\"body\":", i ? "," : "", call->status);
+		buf_add_slice(&request->reply, call->out.len ? buf_slice(&call->out) : SLICE("null"));
+		buf_add_byte(&request->reply, '}');
+		buf_free(&call->out);
+	}
+	buf_add_byte(&request->reply, ']');
+	request->status = 200;
+}
+
+static void
+write_single(struct request *request)
+{
+	struct call *call = &request->calls->list[0];
+
+	buf_free(&request->reply);
+	request->reply = call->out;
+	request->status = call->status;
+	request->is_error = call->is_error;
+	request->retry_after_s = call->retry_after_s;
+	if (call->is_error)
+		request->content_type = "application/problem+json";
+}
+
+enum step
+stage_handle(struct request *request)
+{
+	const struct endpoint *endpoint = request->endpoint;
+
+	if (endpoint->sql) {
+		if (!request->calls) {
+			enum step step = start(request);
+			if (step != STEP_NEXT)
+				return step;
+		}
+		if (request->calls->array)
+			write_array(request);
+		else
+			write_single(request);
+		return STEP_NEXT;
+	}
+	while (request->step < ENDPOINT_STEPS_MAX && endpoint->steps[request->step]) {
+		enum step step = endpoint->steps[request->step++](request);
+		if (step != STEP_NEXT)
+			return step;
+	}
+	return STEP_NEXT;
+}

@@ -1,0 +1,52 @@
+/*
+ * calls.h - the handle stage for endpoints with a query: one call for the body, or one for each element of an array.
+ *
+ * Each call has its own outcome. Alone, its outcome is the answer; in an array, the answer is an array of the same order
+ * of {"status": n, "body": ...}. Calls go to the database side by side, so those of a :batch query share executions.
+ */
+#ifndef AGENTD_CALLS_H
+#define AGENTD_CALLS_H
+
+#include "db.h"
+#include "request.h"
+
+enum { CALLS_MAX = 1000 };
+
+struct call {
+	struct request *request;
+	int token; /* of its object in the body; JSON_NONE without a body */
+	enum query_id query; /* of the endpoint, unless call_switch() chose another */
+	struct field_value *fields;
+	struct slice *values;
+	int status;
+	bool is_error;
+	int64_t retry_after_s;
+	struct buf out;
+};
+
+struct calls {
+	int count;
+	int left;
+	bool array;
+	struct call list[];
+};
+
+/* Makes the call's outcome an error; returns false, so that prepare can end with it. */
+bool call_fail(struct call *call, enum error error, const char *detail);
+bool call_fail_fields(struct call *call, const struct field_errors *errors);
+/* Sets a derived parameter. */
+void call_set(struct call *call, const char *name, struct slice value);
+/* Uses another query instead, whose parameters are all among those of the endpoint's own. */
+void call_switch(struct call *call, enum query_id query);
+/* A body field by name, which must exist. */
+struct field_value *call_field(struct call *call, const char *name);
+/* A parameter as it will be or was sent. */
+struct slice call_value(const struct call *call, const char *name);
+/* The path's thing is not there: 404. */
+void call_not_found(struct call *call);
+/* The default way of making the answer. */
+void call_finish(struct request *request, struct call *call, const struct db_result *result);
+/* Writes row 0 as the answer with this status. */
+void call_write_row(struct call *call, const struct db_result *result, int status);
+
+#endif

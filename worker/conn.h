@@ -1,0 +1,55 @@
+/*
+ * conn.h - one client connection: bytes in, requests one after another, bytes out.
+ *
+ * A connection has at most one request at work; while it is, nothing more is read (back-pressure), so pipelined
+ * requests are answered in order. Deadlines are absolute. conn.c is the only code that reads and writes sockets.
+ */
+#ifndef AGENTD_CONN_H
+#define AGENTD_CONN_H
+
+#include "base.h"
+#include "buf.h"
+#include "context.h"
+#include "http_parse.h"
+
+#include <sys/socket.h>
+
+enum { CONN_ADDRESS_SIZE = 48 };
+
+struct tls_session;
+
+struct conn {
+	TAILQ_ENTRY(conn) entry;
+	struct worker *worker;
+	int fd;
+	struct event *read_event;
+	struct event *write_event;
+	struct tls_session *tls;
+	enum conn_wait wait;
+	int64_t deadline_us;
+	bool read_paused;
+	bool closing;  /* after what is in out was written */
+	bool headers_seen;
+	bool continue_sent;
+	struct buf in;
+	struct buf out;
+	size_t written;
+	struct http_parser parser;
+	struct request *request;
+	char address[CONN_ADDRESS_SIZE];
+};
+
+/* Takes the descriptor of an accepted socket. */
+void conn_new(struct worker *worker, int fd, const struct sockaddr *peer);
+/* The request of the connection has its answer in out: goes on with the next bytes. */
+void conn_answered(struct conn *conn, bool keep_alive);
+/* For requests that wait long: notice when the client goes away (its request is then orphaned). */
+void conn_watch_close(struct conn *conn);
+/* Looks at deadlines; called by the worker's tick. */
+void conn_tick(struct worker *worker, int64_t now_us);
+/* Closes what is idle; for draining. */
+void conn_drain(struct worker *worker);
+/* Closes everything at once. */
+void conn_close_all(struct worker *worker);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * context.h - what a worker process has one of. Everything in worker/ belongs to the loop's thread.
+ */
+#ifndef AGENTD_CONTEXT_H
+#define AGENTD_CONTEXT_H
+
+#include "base.h"
+#include "heritage.h"
+
+#include <sys/queue.h>
+
+struct conn;
+struct event;
+struct event_base;
+struct request;
+
+TAILQ_HEAD(conn_list, conn);
+
+/* What a connection waits for; each kind has one fixed time, so its list is in order of deadline. */
+enum conn_wait { CONN_WAIT_IDLE, CONN_WAIT_HEAD, CONN_WAIT_BODY, CONN_WAIT_WRITE, CONN_WAIT_LINGER, CONN_WAIT_ANSWER, CONN_WAIT_COUNT };
+
+struct worker {
+	const struct heritage *heritage;
+	const struct config *config;
+	struct scoreboard_slot *slot;
+	struct event_base *base;
+	struct db *db;
+	struct jwt_keys *jwt_keys;
+	struct password_pool *passwords;
+	struct key_cache *keys;
+	struct waiters *waiters;
+	struct agents_seen *agents;
+	struct tls *tls; /* NULL: plain HTTP */
+	struct event *accept_event;
+	struct event *accept_retry;
+	struct conn_list conns[CONN_WAIT_COUNT];
+	int conn_count;
+	int request_count; /* begun and not freed, orphans included */
+	bool draining;
+	bool ready_told;
+	int64_t drain_deadline_us;
+	int64_t now_us; /* wall clock at the last turn: for Date and tokens */
+};
+
+/* accept.c */
+void accept_start(struct worker *worker);
+void accept_stop(struct worker *worker);
+
+#endif

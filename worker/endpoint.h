@@ -1,0 +1,74 @@
+/*
+ * endpoint.h - what an endpoint is: one row says everything about it.
+ *
+ * Most endpoints are a row and a query: the fields check the body, the query's parameters are bound by name, the rows
+ * become JSON by column alias. prepare and finish are for what a row cannot say; steps replace all of it for endpoints
+ * that do something else. The table is worker/endpoints.c; the OpenAPI document is made from it.
+ *
+ * To add an endpoint: 1. its SQL in sql/query/, 2. its row in endpoints.c, 3. a scenario in tests/scenario/files/.
+ */
+#ifndef AGENTD_ENDPOINT_H
+#define AGENTD_ENDPOINT_H
+
+#include "base.h"
+#include "field.h"
+#include "http_parse.h"
+#include "perm.h"
+#include "query.h"
+
+struct call;
+struct db_result;
+struct request;
+
+enum step { STEP_NEXT, STEP_WAIT, STEP_DONE };
+typedef enum step request_step(struct request *request);
+
+enum limit_class {
+	LIMIT_CLASS_DEFAULT,
+	LIMIT_CLASS_NONE, /* probes */
+	LIMIT_CLASS_LOGIN /* a tenth of the default, by address */
+};
+
+enum { ENDPOINT_STEPS_MAX = 4, ENDPOINT_PATH_MAX = 2, ENDPOINT_CONSTANTS_MAX = 8 };
+
+/* A parameter that the row itself sets. value NULL is SQL's NULL; ENDPOINT_DERIVED: prepare sets it. */
+struct endpoint_constant {
+	const char *name;
+	const char *value;
+};
+extern const char ENDPOINT_DERIVED[];
+
+/* A named JSON object of the API, for answers and their documentation. */
+struct schema {
+	const char *name;
+	const struct field *fields;
+};
+
+#define ENDPOINT_SQL(name) (QUERY_##name + 1)
+
+struct endpoint {
+	enum http_method method;
+	const char *path;      /* "/api/v1/tasks/{id}" */
+	const char *operation; /* operationId: unique */
+	const char *tag;
+	const char *doc;
+	enum perm perm;
+	enum limit_class limit;
+	const struct field *body; /* NULL: no body, or an empty object */
+	bool many;                /* an array of bodies is understood too */
+	const struct field *query;
+	int status; /* of success; 0: 200 */
+	const struct schema *reply;
+	int sql; /* ENDPOINT_SQL(); 0: steps */
+	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
+	/* Sets derived parameters of one call; false: call_fail() was told why. */
+	bool (*prepare)(struct request *request, struct call *call);
+	/* Makes the answer of one call from its rows; NULL: by the kind of query. */
+	void (*finish)(struct request *request, struct call *call, const struct db_result *result);
+	request_step *steps[ENDPOINT_STEPS_MAX];
+};
+
+extern const struct endpoint endpoint_table[];
+extern const int endpoint_count;
+
+#endif

@@ -1,0 +1,214 @@
+/* keycache.c - see keycache.h. */
+#include "keycache.h"
+#include "arena.h"
+#include "clock.h"
+#include "db.h"
+#include "request.h"
+
+#include <uthash.h>
+
+struct waiting {
+	struct request *request;
+	struct waiting *next;
+};
+
+struct item {
+	char key_id[APIKEY_ID_SIZE];
+	struct key_entry entry;
+	int64_t fetched_us;
+	bool fetching;
+	struct waiting *waiting;
+	struct slice value; /* the parameter of the look-up */
+	struct key_cache *cache;
+	int64_t used;
+	int64_t failed;
+	UT_hash_handle hh;
+};
+
+struct key_cache {
+	struct db *db;
+	struct item *items;
+};
+
+/* The counts of one key on their way to the database. */
+struct flush {
+	char texts[3][24];
+	char key_id[APIKEY_ID_SIZE];
+	struct slice values[4];
+};
+
+struct key_cache *
+key_cache_new(struct db *db)
+{
+	struct key_cache *cache = mem_zero(sizeof(*cache));
+
+	cache->db = db;
+	return cache;
+}
+
+void
+key_cache_free(struct key_cache *cache)
+{
+	struct item *item, *next;
+
+	HASH_ITER (hh, cache->items, item, next) {
+		HASH_DEL(cache->items, item);
+		free(item);
+	}
+	free(cache);
+}
+
+/* Drops the oldest entries that nothing waits for; uthash keeps the order of insertion. */
+static void
+make_room(struct key_cache *cache)
+{
+	struct item *item, *next;
+
+	HASH_ITER (hh, cache->items, item, next) {
+		if (HASH_COUNT(cache->items) < KEY_CACHE_MAX)
+			return;
+		if (!item->fetching && !item->used && !item->failed) {
+			HASH_DEL(cache->items, item);
+			free(item);
+		}
+	}
+}
+
+static struct item *
+find_or_add(struct key_cache *cache, const char *key_id)
+{
+	struct item *item;
+
+	HASH_FIND_STR(cache->items, key_id, item);
+	if (item)
+		return item;
+	make_room(cache);
+	item = mem_zero(sizeof(*item));
+	snprintf(item->key_id, sizeof(item->key_id), "%s", key_id);
+	item->cache = cache;
+	item->value = (struct slice){item->key_id, strlen(item->key_id)};
+	HASH_ADD_STR(cache->items, key_id, item);
+	return item;
+}
+
+const struct key_entry *
+key_cache_get(struct key_cache *cache, const char *key_id)
+{
+	struct item *item;
+
+	HASH_FIND_STR(cache->items, key_id, item);
+	if (!item || !item->fetched_us || clock_mono_us() - item->fetched_us > KEY_CACHE_US)
+		return NULL;
+	return &item->entry;
+}
+
+static void
+copy(char *out, size_t size, struct slice text)
+{
+	snprintf(out, size, "%.*s", (int)MIN(text.len, size - 1), text.data ? text.data : "");
+}
+
+static int
+hex_digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+static void
+fill(struct key_entry *entry, const struct db_result *result)
+{
+	struct slice hash = db_get(result, 0, "hash");
+
+	INVARIANT(hash.len == 2 * CRYPTO_SHA256_SIZE);
+	for (size_t i = 0; i < CRYPTO_SHA256_SIZE; i++)
+		entry->hash[i] = (uint8_t)(hex_digit(hash.data[2 * i]) << 4 | hex_digit(hash.data[2 * i + 1]));
+	copy(entry->status, sizeof(entry->status), db_get(result, 0, "status"));
+	copy(entry->tenant_name, sizeof(entry->tenant_name), db_get(result, 0, "tenant_name"));
+	copy(entry->owner_id, sizeof(entry->owner_id), db_get(result, 0, "owner_id"));
+	copy(entry->name, sizeof(entry->name), db_get(result, 0, "name"));
+	copy(entry->role, sizeof(entry->role), db_get(result, 0, "role"));
+	entry->tenant = strtoll(db_get(result, 0, "tenant").data, NULL, 10);
+	entry->expires_us = strtoll(db_get(result, 0, "expires_us").data, NULL, 10);
+	entry->rate_limit = strtoll(db_get(result, 0, "rate_limit").data, NULL, 10);
+	entry->known = true;
+}
+
+static void
+fetched(void *arg, const struct db_result *result)
+{
+	struct item *item = arg;
+	struct waiting *waiting = item->waiting;
+
+	item->fetching = false;
+	item->waiting = NULL;
+	if (result->status == DB_OK) {
+		memset(&item->entry, 0, sizeof(item->entry));
+		item->fetched_us = clock_mono_us();
+		if (result->count == 1)
+			fill(&item->entry, result);
+	}
+	/* Resuming may come back here for the same key: the list was taken off first. */
+	while (waiting) {
+		struct waiting *next = waiting->next;
+		struct request *request = waiting->request;
+		free(waiting);
+		request_resume(request, result->status == DB_OK ? STEP_NEXT : request_fail_database(request, result));
+		waiting = next;
+	}
+}
+
+void
+key_cache_fetch(struct key_cache *cache, const char *key_id, struct request *request)
+{
+	struct item *item = find_or_add(cache, key_id);
+	struct waiting *waiting = mem_alloc(sizeof(*waiting));
+
+	*waiting = (struct waiting){request, item->waiting};
+	item->waiting = waiting;
+	if (item->fetching)
+		return;
+	item->fetching = true;
+	db_send(cache->db, QUERY_KEY_LOOKUP, &item->value, fetched, item);
+}
+
+void
+key_cache_count(struct key_cache *cache, const char *key_id, bool good)
+{
+	struct item *item;
+
+	HASH_FIND_STR(cache->items, key_id, item);
+	if (item && item->entry.known) {
+		item->used += good;
+		item->failed += !good;
+	}
+}
+
+static void
+flushed(void *arg, const struct db_result *result)
+{
+	(void)result; /* statistics: what is lost with a broken connection is not asked for again */
+	free(arg);
+}
+
+void
+key_cache_flush(struct key_cache *cache)
+{
+	struct item *item, *next;
+
+	HASH_ITER (hh, cache->items, item, next) {
+		struct flush *flush;
+		if (!item->used && !item->failed)
+			continue;
+		flush = mem_zero(sizeof(*flush));
+		snprintf(flush->texts[0], sizeof(flush->texts[0]), "%lld", (long long)item->entry.tenant);
+		snprintf(flush->texts[1], sizeof(flush->texts[1]), "%lld", (long long)item->used);
+		snprintf(flush->texts[2], sizeof(flush->texts[2]), "%lld", (long long)item->failed);
+		memcpy(flush->key_id, item->key_id, sizeof(flush->key_id));
+		flush->values[db_param(QUERY_KEY_USED, "tenant")] = slice_of(flush->texts[0]);
+		flush->values[db_param(QUERY_KEY_USED, "key_id")] = slice_of(flush->key_id);
+		flush->values[db_param(QUERY_KEY_USED, "used")] = slice_of(flush->texts[1]);
+		flush->values[db_param(QUERY_KEY_USED, "failed")] = slice_of(flush->texts[2]);
+		item->used = item->failed = 0;
+		db_send(cache->db, QUERY_KEY_USED, flush->values, flushed, flush);
+	}
+}

@@ -1,0 +1,43 @@
+/*
+ * keycache.h - API keys that this worker has looked up lately, good and unknown ones, and how often each was used.
+ *
+ * An entry is believed for KEY_CACHE_US, so that a revoked key is refused everywhere within that time; then it is looked
+ * up again, once for all requests that wait for it. Uses are counted here and written in one statement now and then.
+ */
+#ifndef AGENTD_KEYCACHE_H
+#define AGENTD_KEYCACHE_H
+
+#include "apikey.h"
+#include "base.h"
+
+struct db;
+struct request;
+struct key_cache;
+
+enum { KEY_CACHE_US = 900000, KEY_CACHE_MAX = 20000 };
+
+struct key_entry {
+	bool known; /* false: there is no such key */
+	uint8_t hash[CRYPTO_SHA256_SIZE];
+	char status[16]; /* active, revoked, suspended */
+	int64_t expires_us;
+	int64_t tenant;
+	char tenant_name[64];
+	char owner_id[37]; /* "" when there is none */
+	char name[256];
+	char role[16];
+	int64_t rate_limit;
+};
+
+struct key_cache *key_cache_new(struct db *db);
+void key_cache_free(struct key_cache *cache);
+/* The entry if it is fresh, else NULL. Borrowed until the next call of any function here. */
+const struct key_entry *key_cache_get(struct key_cache *cache, const char *key_id);
+/* Looks the key up; request is resumed when it is there (or was failed because the database is down). */
+void key_cache_fetch(struct key_cache *cache, const char *key_id, struct request *request);
+/* Counts a use, or a failed attempt. */
+void key_cache_count(struct key_cache *cache, const char *key_id, bool good);
+/* Writes the counts; called about once a second. */
+void key_cache_flush(struct key_cache *cache);
+
+#endif

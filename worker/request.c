@@ -1,0 +1,237 @@
+/*
+ * request.c - the runner: the stages in their order, and the beginning and the end of a request.
+ *
+ * request_end() is the only place where a request is freed.
+ */
+#include "request.h"
+#include "db.h"
+#include "log.h"
+#include "problem.h"
+#include "uuid.h"
+
+#include <stdarg.h>
+
+static const struct {
+	char name[16];
+	request_step *run;
+} stages[] = {
+	{"route", stage_route}, {"cors", stage_cors}, {"authenticate", stage_authenticate}, {"limit", stage_limit},
+	{"authorize", stage_authorize}, {"body", stage_body}, {"handle", stage_handle}, {"reply", stage_reply},
+};
+
+enum { STAGE_COUNT = ARRAY_LENGTH(stages), STAGE_REPLY = STAGE_COUNT - 1 };
+
+struct slice
+request_header(const struct request *request, const char *lower_name)
+{
+	return request->conn ? http_parse_header(&request->conn->parser, request->data, lower_name) : SLICE_NONE;
+}
+
+static bool
+is_plain_id(struct slice id)
+{
+	if (!id.data || id.len == 0 || id.len > REQUEST_ID_MAX)
+		return false;
+	for (size_t i = 0; i < id.len; i++) {
+		char c = id.data[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+		      c == '.' || c == ':' || c == '/'))
+			return false;
+	}
+	return true;
+}
+
+static struct slice
+choose_id(struct request *request, struct slice given)
+{
+	char *id;
+
+	if (is_plain_id(given))
+		return given;
+	id = arena_alloc(&request->arena, UUID_TEXT_SIZE);
+	uuid_new(id);
+	return (struct slice){id, UUID_TEXT_SIZE - 1};
+}
+
+static void
+take_message(struct request *request, const struct http_parser *parser)
+{
+	request->method = parser->method;
+	request->keep_alive = parser->keep_alive && parser->minor_version == 1;
+	if (parser->method == HTTP_HEAD) {
+		request->method = HTTP_GET;
+		request->head_only = true;
+	}
+	request->path = parser->asterisk ? SLICE("*") : http_span_slice(request->data, parser->path);
+	request->query_text = http_span_slice(request->data, parser->query);
+	request->body_text = http_span_slice(request->data, parser->body);
+	request->id = choose_id(request, http_parse_header(parser, request->data, "x-request-id"));
+}
+
+struct request *
+request_new(struct conn *conn, bool broken)
+{
+	struct request *request = mem_zero(sizeof(*request));
+
+	request->worker = conn->worker;
+	request->conn = conn;
+	request->data = conn->in.data;
+	request->address = slice_of(conn->address);
+	request->content_type = "application/json";
+	conn->worker->request_count++;
+	atomic_fetch_add(&conn->worker->slot->in_flight, 1);
+	if (!broken) {
+		take_message(request, &conn->parser);
+		return request;
+	}
+	/* The framing is lost: whatever the bytes were, the answer is the last one on this connection. */
+	request->id = choose_id(request, SLICE_NONE);
+	request->close = true;
+	request_fail(request, error_of_status(conn->parser.error_status), "%s", conn->parser.error_detail);
+	request->stage = STAGE_REPLY;
+	return request;
+}
+
+static void
+request_end(struct request *request)
+{
+	struct conn *conn = request->conn;
+	struct worker *worker = request->worker;
+	bool keep_alive = request->keep_alive && !request->close;
+
+	arena_reset(&request->arena);
+	buf_free(&request->bytes);
+	buf_free(&request->headers);
+	buf_free(&request->reply);
+	free(request);
+	worker->request_count--;
+	atomic_fetch_sub(&worker->slot->in_flight, 1);
+	atomic_fetch_add(&worker->slot->requests, 1);
+	if (conn)
+		conn_answered(conn, keep_alive);
+}
+
+static void
+note_text(char *out, size_t size, const char *text, size_t length)
+{
+	length = MIN(length, size - 1);
+	memcpy(out, text, length);
+	out[length] = '\0';
+}
+
+/* The crash record: whose request this process is in, and where. */
+static void
+note(const struct request *request)
+{
+	struct scoreboard_slot *slot = request->worker->slot;
+	const char *operation = request->endpoint ? request->endpoint->operation : "";
+
+	note_text(slot->request, sizeof(slot->request), request->id.data, request->id.len);
+	note_text(slot->endpoint, sizeof(slot->endpoint), operation, strlen(operation));
+}
+
+void
+request_run(struct request *request)
+{
+	struct scoreboard_slot *slot = request->worker->slot;
+	enum step step = STEP_NEXT;
+
+	INVARIANT(!request->running);
+	request->running = true;
+	note(request);
+	while (request->stage < STAGE_COUNT && step != STEP_WAIT) {
+		memcpy(slot->stage, stages[request->stage].name, sizeof(slot->stage));
+		step = stages[request->stage].run(request);
+		if (step == STEP_DONE && request->stage < STAGE_REPLY)
+			request->stage = STAGE_REPLY;
+		else if (step != STEP_WAIT && request->stage++ == 0)
+			note(request);
+	}
+	slot->request[0] = slot->endpoint[0] = slot->stage[0] = '\0';
+	request->running = false;
+	if (step != STEP_WAIT)
+		request_end(request);
+}
+
+void
+request_resume(struct request *request, enum step outcome)
+{
+	if (outcome == STEP_WAIT)
+		return;
+	/* The stage that waited is asked again only to go on with its next step. */
+	if (outcome == STEP_DONE)
+		request->stage = STAGE_REPLY;
+	request_run(request);
+}
+
+void
+request_orphan(struct request *request)
+{
+	struct conn *conn = request->conn;
+
+	/* Head and body stay readable for what is still on its way. */
+	request->bytes = conn->in;
+	conn->in = (struct buf){0};
+	request->conn = NULL;
+}
+
+static enum step
+fail(struct request *request, const struct problem *problem)
+{
+	request->is_error = true;
+	request->status = error_kind(problem->error)->status;
+	request->content_type = "application/problem+json";
+	request->static_reply = SLICE_NONE;
+	request->reply.len = 0;
+	if (request->status == 503 && !request->retry_after_s)
+		request->retry_after_s = 1;
+	problem_write(&request->reply, problem);
+	return STEP_DONE;
+}
+
+enum step
+request_fail(struct request *request, enum error error, const char *detail, ...)
+{
+	struct problem problem = {.error = error, .request_id = request->id};
+	char text[512];
+	va_list args;
+
+	va_start(args, detail);
+	vsnprintf(text, sizeof(text), detail, args);
+	va_end(args);
+	problem.detail = slice_of(text);
+	return fail(request, &problem);
+}
+
+enum step
+request_fail_fields(struct request *request, enum error error, const struct field_errors *errors, const char *detail)
+{
+	struct problem problem = {.error = error, .request_id = request->id, .errors = errors, .detail = slice_of(detail)};
+
+	return fail(request, &problem);
+}
+
+enum step
+request_fail_database(struct request *request, const struct db_result *result)
+{
+	enum error error = ERROR_UNAVAILABLE;
+
+	if (result->status == DB_FAILED)
+		error = error_of_sqlstate(result->sqlstate, result->constraint);
+	if (error == ERROR_INTERNAL || error == ERROR_UNAVAILABLE)
+		log_warning("database", "a request failed", LOG_SLICE("request_id", request->id),
+		            LOG_TEXT("sqlstate", result->sqlstate), LOG_TEXT("reason", result->message));
+	if (error == ERROR_INTERNAL)
+		return request_fail(request, error, "the database refused what agentd asked for; the log has request_id %.*s",
+		                    SLICE_ARG(request->id));
+	return request_fail(request, error, "%s", result->message);
+}
+
+void
+request_add_header(struct request *request, const char *name, struct slice value)
+{
+	buf_add_text(&request->headers, name);
+	buf_add(&request->headers, ": ", 2);
+	buf_add_slice(&request->headers, value);
+	buf_add(&request->headers, "\r\n", 2);
+}

@@ -1,0 +1,118 @@
+/*
+ * request.h - one request on its way through the stages, and what every stage and handler may use.
+ *
+ * The way is one array of stages (request.c), walked by request_run(): a stage says next, wait or done; database and
+ * other completions come back through request_resume(), never before the stage that waits has returned. A stage reads
+ * what stages to its left wrote. Errors jump to the reply, so stages hold only the happy path. Everything that a
+ * request allocates lives in its arena. If the client goes away the request is orphaned and freed when it ends.
+ */
+#ifndef AGENTD_REQUEST_H
+#define AGENTD_REQUEST_H
+
+#include "arena.h"
+#include "base.h"
+#include "buf.h"
+#include "conn.h"
+#include "endpoint.h"
+#include "error.h"
+#include "json_write.h"
+#include "limit.h"
+
+enum principal_kind { PRINCIPAL_NOBODY, PRINCIPAL_USER, PRINCIPAL_KEY };
+
+/* Who asks. Texts live in the request's arena. */
+struct principal {
+	enum principal_kind kind;
+	struct slice id;    /* user id, or key id */
+	struct slice owner; /* user id that changes are made for; absent for a key without owner */
+	struct slice name;
+	struct slice role;
+	uint32_t perms; /* bits 1 << enum perm */
+	int64_t tenant;
+	struct slice tenant_name;
+	int64_t rate_limit; /* of a key; 0: the setting */
+};
+
+enum { REQUEST_ID_MAX = 64 };
+
+struct request {
+	struct worker *worker;
+	struct conn *conn; /* NULL: orphaned */
+	struct arena arena;
+	struct buf bytes; /* what head and body point into, once orphaned */
+	char *data;       /* the same bytes while the connection has them */
+
+	/* Written by the parser. */
+	enum http_method method;
+	bool head_only;
+	bool keep_alive;
+	bool watch_close; /* the client's going is noticed while it waits */
+	struct slice path;
+	struct slice query_text;
+	struct slice body_text;
+	struct slice id;      /* X-Request-Id */
+	struct slice address; /* of the client */
+
+	/* Written by the stages, from left to right. */
+	const struct endpoint *endpoint;
+	uint32_t allowed; /* methods of the path, as bits, for 405 and OPTIONS */
+	struct slice path_values[ENDPOINT_PATH_MAX];
+	struct field_value *query;
+	const struct cors_verdict *cors;
+	struct slice cors_origin;
+	struct principal principal;
+	bool limited;
+	struct limit_verdict limit;
+	struct json body;
+	bool has_body;
+	struct calls *calls;
+	void *state; /* of an endpoint with steps of its own */
+
+	/* The reply. */
+	int status;
+	const char *content_type;
+	struct buf headers; /* extra, already in wire form */
+	struct buf reply;
+	struct slice static_reply; /* instead of reply: constant data */
+	bool is_error;
+	bool close;
+	int64_t retry_after_s;
+
+	/* Private to request.c. */
+	size_t stage;
+	size_t step;
+	bool running;
+};
+
+/* Makes the request whose message conn has parsed; broken: the parser's error is its answer. */
+struct request *request_new(struct conn *conn, bool broken);
+/* Walks the stages. */
+void request_run(struct request *request);
+/* What was waited for has come: the waiting stage is run again (STEP_NEXT), or the answer is there (STEP_DONE). */
+void request_resume(struct request *request, enum step outcome);
+/* The client has gone: the answer will be thrown away. */
+void request_orphan(struct request *request);
+
+struct slice request_header(const struct request *request, const char *lower_name);
+
+/* Makes the answer an error and returns STEP_DONE. The detail is for people: what happened, why, what to do. */
+enum step request_fail(struct request *request, enum error error, const char *detail, ...) PRINTF_LIKE(3, 4);
+/* The same with a list of what is wrong. */
+enum step request_fail_fields(struct request *request, enum error error, const struct field_errors *errors,
+                              const char *detail);
+/* What a database failure means for the client. */
+enum step request_fail_database(struct request *request, const struct db_result *result);
+
+void request_add_header(struct request *request, const char *name, struct slice value);
+
+/* Stages, in stage.c and friends. */
+enum step stage_route(struct request *request);
+enum step stage_cors(struct request *request);
+enum step stage_authenticate(struct request *request);
+enum step stage_limit(struct request *request);
+enum step stage_authorize(struct request *request);
+enum step stage_body(struct request *request);
+enum step stage_handle(struct request *request);
+enum step stage_reply(struct request *request);
+
+#endif

@@ -1,0 +1,295 @@
+/*
+ * stage.c - the short stages: route, cors, limit, authorize, body, reply. authenticate and handle have files of their own.
+ */
+#include "clock.h"
+#include "config.h"
+#include "cors.h"
+#include "crypto.h"
+#include "http_write.h"
+#include "request.h"
+#include "route.h"
+
+static struct slice
+methods_text(struct request *request)
+{
+	char *text = arena_string(&request->arena, SLICE("OPTIONS"));
+
+	for (int method = 0; method < HTTP_METHOD_OTHER; method++)
+		if (request->allowed & 1u << method)
+			text = arena_printf(&request->arena, "%s%s, %s", method == HTTP_GET ? "HEAD, " : "",
+			                    http_method_name((enum http_method)method), text);
+	return slice_of(text);
+}
+
+static enum step
+answer_options(struct request *request)
+{
+	request->status = 204;
+	request_add_header(request, "Allow", methods_text(request));
+	return STEP_NEXT;
+}
+
+enum step
+stage_route(struct request *request)
+{
+	struct route route;
+
+	if (request->method == HTTP_METHOD_OTHER)
+		return request_fail(request, ERROR_NOT_IMPLEMENTED, "this method is not one that agentd knows");
+	if (slice_is(request->path, "*")) {
+		request->allowed = 1u << HTTP_GET | 1u << HTTP_POST | 1u << HTTP_PUT | 1u << HTTP_PATCH | 1u << HTTP_DELETE;
+		return answer_options(request);
+	}
+	route_find(request->method, request->path, &route);
+	request->endpoint = route.endpoint;
+	request->allowed = route.allowed;
+	if (!route.allowed)
+		return request_fail(request, ERROR_NOT_FOUND, "there is nothing at this path; /openapi.json lists what there is");
+	if (!route.endpoint && request->method == HTTP_OPTIONS)
+		return answer_options(request);
+	if (!route.endpoint) {
+		request_add_header(request, "Allow", methods_text(request));
+		return request_fail(request, ERROR_METHOD_NOT_ALLOWED, "the header Allow lists the methods of this path");
+	}
+	for (int i = 0; i < ENDPOINT_PATH_MAX; i++)
+		if (route.values[i].data) {
+			char *decoded = arena_alloc(&request->arena, route.values[i].len + 1);
+			size_t length;
+			if (!http_parse_decode(route.values[i], false, decoded, &length))
+				return request_fail(request, ERROR_NOT_FOUND, "the path is not UTF-8");
+			request->path_values[i] = (struct slice){decoded, length};
+		}
+	return STEP_NEXT;
+}
+
+static void
+add_cors_headers(struct request *request, const struct cors_verdict *verdict, struct slice origin)
+{
+	request_add_header(request, "Access-Control-Allow-Origin", verdict->any ? SLICE("*") : origin);
+	if (verdict->credentials)
+		request_add_header(request, "Access-Control-Allow-Credentials", SLICE("true"));
+	request_add_header(request, "Access-Control-Expose-Headers", slice_of(verdict->exposed));
+}
+
+static bool
+is_plain_header_value(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.data[i] < 0x20 || (unsigned char)text.data[i] >= 0x7F)
+			return false;
+	return true;
+}
+
+enum step
+stage_cors(struct request *request)
+{
+	struct slice origin = request_header(request, "origin");
+	struct slice wanted = request_header(request, "access-control-request-headers");
+	struct cors_verdict verdict;
+
+	if (request->worker->config->cors_policy != CORS_OFF)
+		request_add_header(request, "Vary", SLICE("Origin"));
+	if (origin.data && is_plain_header_value(origin)) {
+		verdict = cors_judge(request->worker->config, origin);
+		if (verdict.allowed)
+			add_cors_headers(request, &verdict, origin);
+		if (verdict.allowed && !request->endpoint && request_header(request, "access-control-request-method").data) {
+			request_add_header(request, "Access-Control-Allow-Methods", slice_of(verdict.methods));
+			if (verdict.headers || (wanted.data && is_plain_header_value(wanted)))
+				request_add_header(request, "Access-Control-Allow-Headers",
+				                   verdict.headers ? slice_of(verdict.headers) : wanted);
+			request_add_header(request, "Access-Control-Max-Age",
+			                   slice_of(arena_printf(&request->arena, "%d", verdict.max_age_s)));
+		}
+	}
+	/* OPTIONS is complete here; it needs no identity. */
+	return request->endpoint ? STEP_NEXT : STEP_DONE;
+}
+
+static uint64_t
+limit_subject(const struct request *request, bool by_address)
+{
+	const struct principal *who = &request->principal;
+	char text[160];
+	int length;
+
+	if (by_address || who->kind == PRINCIPAL_NOBODY)
+		length = snprintf(text, sizeof(text), "address %.*s", SLICE_ARG(request->address));
+	else
+		length = snprintf(text, sizeof(text), "%d %lld %.*s", who->kind, (long long)who->tenant, SLICE_ARG(who->id));
+	if (request->endpoint && request->endpoint->limit == LIMIT_CLASS_LOGIN)
+		text[0] = 'l';
+	return crypto_siphash(request->worker->heritage->hash_key, (struct slice){text, (size_t)MIN(length, 159)});
+}
+
+static void
+add_limit_headers(struct request *request)
+{
+	const struct limit_verdict *limit = &request->limit;
+	int64_t window_s = request->worker->config->rate_limit_window_s;
+	int64_t reset_s = (limit->reset_us + 999999) / 1000000;
+	struct buf *out = &request->headers;
+
+	buf_printf(out,
+	           "X-RateLimit-Limit: %lld\r\nX-RateLimit-Remaining: %lld\r\nX-RateLimit-Reset: %lld\r\n"
+	           "RateLimit-Policy: \"default\";q=%lld;w=%lld\r\nRateLimit: \"default\";r=%lld;t=%lld\r\n",
+	           (long long)limit->limit, (long long)limit->remaining, (long long)reset_s, (long long)limit->limit,
+	           (long long)window_s, (long long)limit->remaining, (long long)reset_s);
+}
+
+enum step
+stage_limit(struct request *request)
+{
+	const struct config *config = request->worker->config;
+	enum limit_class class = request->endpoint->limit;
+	struct limit_rule rule = {.strategy = (enum limit_strategy)config->rate_limit_strategy,
+	                          .limit = request->principal.rate_limit ? request->principal.rate_limit : config->rate_limit,
+	                          .window_us = config->rate_limit_window_s * 1000000};
+
+	if (class == LIMIT_CLASS_NONE)
+		return STEP_NEXT;
+	if (class == LIMIT_CLASS_LOGIN)
+		rule.limit = MAX(rule.limit / 10, 1);
+	request->limit = limit_take(request->worker->heritage->limits, limit_subject(request, class == LIMIT_CLASS_LOGIN),
+	                            &rule, clock_mono_us());
+	request->limited = true;
+	if (request->limit.admitted)
+		return STEP_NEXT;
+	request->retry_after_s = (request->limit.retry_us + 999999) / 1000000;
+	return request_fail(request, ERROR_RATE_LIMITED, "the limit is %lld requests in %lld s; try again in %lld s",
+	                    (long long)rule.limit, (long long)config->rate_limit_window_s, (long long)request->retry_after_s);
+}
+
+enum step
+stage_authorize(struct request *request)
+{
+	enum perm perm = request->endpoint->perm;
+
+	if (perm == PERM_NONE || (request->principal.perms & 1u << perm))
+		return STEP_NEXT;
+	if (perm == PERM_ANY)
+		return request_fail(request, ERROR_FORBIDDEN, "the role %.*s is not known here", SLICE_ARG(request->principal.role));
+	return request_fail(request, ERROR_FORBIDDEN, "this needs the permission %s, which the role %.*s does not have",
+	                    perm_name(perm), SLICE_ARG(request->principal.role));
+}
+
+static bool
+is_json(struct slice type)
+{
+	static const char wanted[] = "application/json";
+	size_t length = sizeof(wanted) - 1;
+
+	if (type.len < length || strncasecmp(type.data, wanted, length) != 0)
+		return false;
+	while (length < type.len && (type.data[length] == ' ' || type.data[length] == '\t'))
+		length++;
+	return length == type.len || type.data[length] == ';';
+}
+
+static enum step
+check_query(struct request *request)
+{
+	const struct field *fields = request->endpoint->query;
+	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
+	struct slice rest = request->query_text;
+	int count = field_count(fields);
+
+	errors->arena = &request->arena;
+	request->query = arena_zero(&request->arena, (size_t)(count + 1) * sizeof(*request->query));
+	while (rest.len) {
+		const char *end = memchr(rest.data, '&', rest.len);
+		struct slice pair = {rest.data, end ? (size_t)(end - rest.data) : rest.len};
+		const char *equals = memchr(pair.data, '=', pair.len);
+		size_t name_length = equals ? (size_t)(equals - pair.data) : pair.len;
+		char *decoded = arena_alloc(&request->arena, pair.len + 1);
+		size_t length = 0;
+		int index;
+
+		rest = (struct slice){pair.data + pair.len + (end ? 1 : 0), rest.len - pair.len - (end ? 1 : 0)};
+		if (pair.len == 0)
+			continue;
+		index = field_find(fields, (struct slice){pair.data, name_length});
+		if (index < 0)
+			field_error_add(errors, arena_printf(&request->arena, "%.*s", (int)MIN(name_length, 100), pair.data),
+			                "unknown_parameter", "is not a query parameter of this endpoint");
+		else if (request->query[index].text.data)
+			field_error_add(errors, fields[index].name, "duplicate_parameter", "is there twice");
+		else if (!http_parse_decode(equals ? (struct slice){equals + 1, pair.len - name_length - 1} : SLICE(""), true,
+		                            decoded, &length))
+			field_error_add(errors, fields[index].name, "bad_encoding", "is not UTF-8 in percent-encoding");
+		else
+			(void)!field_check_text(&fields[index], (struct slice){decoded, length}, &request->query[index], errors);
+	}
+	field_fallbacks(fields, request->query);
+	if (errors->count)
+		return request_fail_fields(request, ERROR_BAD_QUERY, errors, "the query string has parameters that do not fit");
+	return STEP_NEXT;
+}
+
+enum step
+stage_body(struct request *request)
+{
+	struct json_error error;
+
+	if (check_query(request) == STEP_DONE)
+		return STEP_DONE;
+	if (request->body_text.len == 0)
+		return STEP_NEXT;
+	if (!is_json(request_header(request, "content-type")))
+		return request_fail(request, ERROR_UNSUPPORTED_MEDIA_TYPE, "send the header Content-Type: application/json");
+	if (!json_parse_payload(&request->arena, request->body_text, &request->body, &error))
+		return request_fail(request, ERROR_BAD_JSON, "%s (at byte %zu of the body)", error.reason, error.offset);
+	request->has_body = true;
+	return STEP_NEXT;
+}
+
+/* RFC 9110 13.1.2: a GET whose answer the client has already. */
+static bool
+is_unchanged(struct request *request, struct slice body)
+{
+	static const uint8_t key[16] = "agentd etag key";
+	struct slice known = request_header(request, "if-none-match");
+	char *tag;
+
+	if (request->method != HTTP_GET || request->status != 200 || !request->endpoint ||
+	    request->endpoint->limit == LIMIT_CLASS_NONE)
+		return false;
+	tag = arena_printf(&request->arena, "\"%016llx\"", (unsigned long long)crypto_siphash(key, body));
+	request_add_header(request, "ETag", slice_of(tag));
+	return known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
+}
+
+enum step
+stage_reply(struct request *request)
+{
+	struct conn *conn = request->conn;
+	struct slice body = request->static_reply.data ? request->static_reply : buf_slice(&request->reply);
+	struct buf *out;
+
+	if (!conn)
+		return STEP_NEXT;
+	out = &conn->out;
+	if (is_unchanged(request, body))
+		request->status = 304;
+	if (request->limited)
+		add_limit_headers(request);
+	if (request->status == 401)
+		request_add_header(request, "WWW-Authenticate", SLICE("Bearer realm=\"agentd\""));
+	if (request->retry_after_s)
+		request_add_header(request, "Retry-After",
+		                   slice_of(arena_printf(&request->arena, "%lld", (long long)request->retry_after_s)));
+	if (conn->worker->draining)
+		request->close = true;
+	http_write_status(out, request->status, request->worker->now_us);
+	http_write_header(out, "X-Request-Id", request->id);
+	http_write_header(out, "X-Content-Type-Options", SLICE("nosniff"));
+	if (body.len || request->status == 200)
+		http_write_header(out, "Content-Type", slice_of(request->content_type));
+	if (!request->static_reply.data)
+		http_write_header(out, "Cache-Control", SLICE("no-store"));
+	if (request->close || !request->keep_alive)
+		http_write_header(out, "Connection", SLICE("close"));
+	buf_add_slice(out, buf_slice(&request->headers));
+	http_write_body(out, request->status, body, !request->head_only);
+	return STEP_NEXT;
+}

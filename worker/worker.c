@@ -1,0 +1,191 @@
+/*
+ * worker.c - a worker process: sets itself up, serves until told to stop, and leaves nothing half done.
+ *
+ * It says that it is ready when it has a database connection with all statements prepared; it accepts only then.
+ */
+#include "worker.h"
+#include "agents_seen.h"
+#include "bind.h"
+#include "clock.h"
+#include "config.h"
+#include "conn.h"
+#include "context.h"
+#include "db.h"
+#include "jwt.h"
+#include "keycache.h"
+#include "log.h"
+#include "password_pool.h"
+#include "route.h"
+#include "tls.h"
+#include "waiters.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { TICK_US = 100000, FLUSH_TICKS = 10, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
+
+static void
+leave(struct worker *worker)
+{
+	event_base_loopbreak(worker->base);
+}
+
+/* No new connections, idle ones closed, waits ended; what is at work finishes. */
+static void
+start_draining(struct worker *worker)
+{
+	if (worker->draining)
+		return;
+	worker->draining = true;
+	worker->drain_deadline_us = clock_steady_us() + worker->config->drain_timeout_s * 1000000;
+	atomic_store(&worker->slot->state, PROCESS_DRAINING);
+	accept_stop(worker);
+	waiters_drain(worker->waiters);
+	conn_drain(worker);
+}
+
+static void
+on_stop(evutil_socket_t signal_number, short what, void *arg)
+{
+	(void)signal_number;
+	(void)what;
+	start_draining(arg);
+}
+
+/* The master is gone: nobody will restart or stop this process, so it must not stay. */
+static void
+on_lifeline(evutil_socket_t fd, short what, void *arg)
+{
+	char byte;
+
+	(void)what;
+	if (read(fd, &byte, 1) == 0) {
+		log_warning("worker", "the master is gone: leaving");
+		leave(arg);
+	}
+}
+
+static void
+tell_ready(struct worker *worker)
+{
+	worker->ready_told = true;
+	atomic_store(&worker->slot->state, PROCESS_READY);
+	accept_start(worker);
+	(void)!write(worker->heritage->status_fd, "R", 1);
+	log_debug("worker", "ready");
+}
+
+static void
+on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	static unsigned ticks;
+	struct worker *worker = arg;
+	int64_t now_us = clock_mono_us();
+
+	(void)fd;
+	(void)what;
+	worker->now_us = clock_wall_us();
+	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
+	conn_tick(worker, now_us);
+	waiters_tick(worker->waiters, now_us);
+	if (++ticks % FLUSH_TICKS == 0 || worker->draining) {
+		key_cache_flush(worker->keys);
+		agents_seen_flush(worker->agents);
+	}
+	if (!worker->ready_told && db_ready(worker->db) && !worker->draining)
+		tell_ready(worker);
+	if (!worker->draining)
+		return;
+	conn_drain(worker);
+	if (clock_steady_us() >= worker->drain_deadline_us ||
+	    (worker->conn_count == 0 && worker->request_count == 0 && db_pending(worker->db) == 0))
+		leave(worker);
+}
+
+static bool
+set_up_identity(struct worker *worker)
+{
+	const struct heritage *heritage = worker->heritage;
+	struct slice secrets[2] = {slice_of(heritage->secret), slice_of(heritage->previous_secret)};
+
+	worker->jwt_keys = jwt_keys_new(secrets, secrets[1].len ? 2 : 1, "agentd");
+	worker->passwords = password_pool_new(worker->base, PASSWORD_THREADS, PASSWORD_QUEUE);
+	if (!worker->jwt_keys || !worker->passwords)
+		log_error("worker", "cannot start: identity", LOG_TEXT("hint", "is AGENTD_SECRET shorter than 32 characters?"));
+	return worker->jwt_keys && worker->passwords;
+}
+
+static bool
+set_up_tls(struct worker *worker)
+{
+	const char *reason;
+
+	if (!*worker->config->tls_cert_file)
+		return true;
+	worker->tls = tls_new(worker->config->tls_cert_file, worker->config->tls_key_file, &reason);
+	if (!worker->tls)
+		log_error("worker", "cannot start: TLS certificate or key", LOG_TEXT("reason", reason),
+		          LOG_TEXT("cert_file", worker->config->tls_cert_file));
+	return worker->tls != NULL;
+}
+
+static void
+set_up_database(struct worker *worker)
+{
+	const struct config *config = worker->config;
+	char name[64];
+	struct db_options options = {.url = worker->heritage->database_url,
+	                             .application_name = name,
+	                             .pool_size = (int)config->db_pool_size,
+	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
+	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
+	                             .retries = (int)config->db_retries,
+	                             .test_clock = *config->test_clock};
+
+	snprintf(name, sizeof(name), "agentd %s", worker->heritage->process);
+	worker->db = db_new(worker->base, &options);
+	worker->keys = key_cache_new(worker->db);
+	worker->agents = agents_seen_new(worker->db);
+	worker->waiters = waiters_new(worker);
+}
+
+static void
+add_event(struct worker *worker, evutil_socket_t fd, short what, event_callback_fn callback, const struct timeval *time)
+{
+	struct event *event = event_new(worker->base, fd, what, callback, worker);
+
+	INVARIANT(event && event_add(event, time) == 0);
+}
+
+int
+worker_main(const struct heritage *heritage)
+{
+	static const struct timeval tick = {.tv_usec = TICK_US};
+	struct worker worker = {.heritage = heritage, .config = heritage->config};
+
+	worker.slot = &heritage->board->slots[heritage->slot];
+	worker.base = event_base_new();
+	INVARIANT(worker.base);
+	for (int i = 0; i < CONN_WAIT_COUNT; i++)
+		TAILQ_INIT(&worker.conns[i]);
+	worker.now_us = clock_wall_us();
+	route_init();
+	bind_init();
+	if (!set_up_identity(&worker) || !set_up_tls(&worker))
+		return 1;
+	set_up_database(&worker);
+	add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
+	add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
+	add_event(&worker, -1, EV_PERSIST, on_tick, &tick);
+	event_base_dispatch(worker.base);
+	conn_close_all(&worker);
+	password_pool_free(worker.passwords);
+	waiters_free(worker.waiters);
+	key_cache_free(worker.keys);
+	agents_seen_free(worker.agents);
+	db_free(worker.db);
+	jwt_keys_free(worker.jwt_keys);
+	tls_free(worker.tls);
+	return 0;
+}
