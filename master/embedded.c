@@ -216,7 +216,7 @@ embedded_exec(const struct embedded *embedded)
 	state_user_become(embedded->user);
 	/* A fast shutdown when the master is gone, however it went. */
 	prctl(PR_SET_PDEATHSIG, SIGINT);
-	execle(program, "agentd: postgres", "-D", embedded->data, "-c", "listen_addresses=", "-c", socket, "-c",
+	execle(program, program, "-D", embedded->data, "-c", "listen_addresses=", "-c", socket, "-c",
 	       "unix_socket_permissions=0700", "-c", connections, "-c", "shared_buffers=128MB", "-c", "wal_level=minimal",
 	       "-c", "max_wal_senders=0", "-c", durable ? "fsync=on" : "fsync=off", "-c", "log_min_messages=warning", "-c",
 	       "log_destination=stderr", "-c", "logging_collector=off", "-c", "max_wal_size=2GB", "-c",

@@ -44,13 +44,13 @@ WITH req AS MATERIALIZED (
 ), picked AS MATERIALIZED (
     SELECT r.ord, r.agent_id, r.want, m.tid, m.id
     FROM req r CROSS JOIN LATERAL (
-        (SELECT ctid AS tid, id FROM messages
+        SELECT * FROM (SELECT ctid AS tid, id FROM messages
             WHERE tenant = r.tenant AND to_agent_id = r.agent_id AND status = 'sent'
-            ORDER BY id LIMIT r.want FOR UPDATE SKIP LOCKED)
+            ORDER BY id LIMIT r.want FOR UPDATE SKIP LOCKED) direct
         UNION ALL
-        (SELECT ctid, id FROM messages
+        SELECT * FROM (SELECT ctid, id FROM messages
             WHERE tenant = r.tenant AND to_role = r.role AND status = 'sent'
-            ORDER BY id LIMIT r.want FOR UPDATE SKIP LOCKED)) m
+            ORDER BY id LIMIT r.want FOR UPDATE SKIP LOCKED) of_role) m
 ), granted AS MATERIALIZED (
     SELECT * FROM (
         SELECT p.*, row_number() OVER (PARTITION BY p.ord ORDER BY p.id) AS nth
