@@ -67,6 +67,7 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	}
 	slot = &heritage.board->slots[child->slot];
 	memset(slot, 0, sizeof(*slot));
+	memcpy(slot->name, child->name, sizeof(slot->name));
 	atomic_store(&slot->pid, getpid());
 	atomic_store(&slot->state, PROCESS_STARTING);
 	atomic_store(&slot->heartbeat_us, clock_steady_us());

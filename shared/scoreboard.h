@@ -18,6 +18,7 @@ enum { SCOREBOARD_SLOTS_MAX = 272, SCOREBOARD_QUEUES = 4096, SCOREBOARD_TEXT = 6
 enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_READY, PROCESS_DRAINING };
 
 struct scoreboard_slot {
+	char name[32]; /* "worker 0" */
 	_Atomic pid_t pid;
 	_Atomic int state;              /* enum process_state */
 	_Atomic int64_t heartbeat_us;   /* monotonic: the last turn of its loop */

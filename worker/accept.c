@@ -24,7 +24,7 @@ has_more_than_share(const struct worker *worker)
 
 	for (int i = 0; i < board->slot_count; i++) {
 		const struct scoreboard_slot *slot = &board->slots[i];
-		if (atomic_load(&slot->state) == PROCESS_READY && slot->endpoint[0] != '-') {
+		if (atomic_load(&slot->state) == PROCESS_READY && strncmp(slot->name, "worker", 6) == 0) {
 			total += atomic_load(&slot->connections);
 			workers++;
 		}

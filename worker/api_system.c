@@ -110,7 +110,7 @@ write_processes(struct json_writer *writer, const struct scoreboard *board)
 	for (int i = 0; i < board->slot_count; i++) {
 		const struct scoreboard_slot *slot = &board->slots[i];
 		json_write_object_open(writer);
-		json_write_member_int(writer, "slot", i);
+		json_write_member_text(writer, "name", slot->name);
 		json_write_member_int(writer, "pid", atomic_load(&slot->pid));
 		json_write_member_text(writer, "state", scoreboard_state_name(atomic_load(&slot->state)));
 		json_write_member_int(writer, "connections", atomic_load(&slot->connections));

@@ -49,7 +49,7 @@ WITH req AS MATERIALIZED (
           AND w.status = 'pending'
         FOR NO KEY UPDATE SKIP LOCKED))
 )
-SELECT l.ord, l.id, l.epoch, l.lease_until, l.lease_ms / 1000.0 AS lease_s, l.workflow_id, l.key, l.role, l.description,
+SELECT l.ord, l.id, l.epoch, l.lease_until, (l.lease_ms / 1000.0)::float8 AS lease_s, l.workflow_id, l.key, l.role, l.description,
     l.priority,
     CASE WHEN l.workflow_id IS NULL OR l.input_data IS NOT NULL THEN l.input_data
         ELSE (SELECT w.input_data FROM workflows w WHERE w.tenant = l.tenant AND w.id = l.workflow_id) END AS input_data,
