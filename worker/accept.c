@@ -6,7 +6,7 @@
  */
 #include "config.h"
 #include "conn.h"
-#include "context.h"
+#include "process.h"
 #include "log.h"
 
 #include <errno.h>

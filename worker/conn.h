@@ -9,7 +9,7 @@
 
 #include "base.h"
 #include "buf.h"
-#include "context.h"
+#include "process.h"
 #include "http_parse.h"
 
 #include <sys/socket.h>

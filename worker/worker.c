@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "config.h"
 #include "conn.h"
-#include "context.h"
+#include "process.h"
 #include "db.h"
 #include "jwt.h"
 #include "keycache.h"

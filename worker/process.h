@@ -1,8 +1,8 @@
 /*
- * context.h - what a worker process has one of. Everything in worker/ belongs to the loop's thread.
+ * process.h - what a worker process has one of. Everything in worker/ belongs to the loop's thread.
  */
-#ifndef AGENTD_CONTEXT_H
-#define AGENTD_CONTEXT_H
+#ifndef AGENTD_PROCESS_H
+#define AGENTD_PROCESS_H
 
 #include "base.h"
 #include "heritage.h"
