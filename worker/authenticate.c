@@ -9,6 +9,7 @@
 #include "jwt.h"
 #include "keycache.h"
 #include "request.h"
+#include "tokencache.h"
 
 static struct slice
 trim_bearer(struct slice value)
@@ -29,27 +30,44 @@ refuse(struct request *request, const char *detail)
 	return request_fail(request, ERROR_UNAUTHENTICATED, "%s", detail);
 }
 
+static struct slice
+keep(struct request *request, struct slice text)
+{
+	return (struct slice){arena_string(&request->arena, text), text.len};
+}
+
+static enum step
+use_claims(struct request *request, const struct jwt_claims *claims)
+{
+	request->principal = (struct principal){.kind = PRINCIPAL_USER,
+	                                        .id = keep(request, claims->user_id),
+	                                        .name = keep(request, claims->username),
+	                                        .role = keep(request, claims->role),
+	                                        .perms = perm_of_role(claims->role),
+	                                        .tenant = claims->tenant_id,
+	                                        .tenant_name = keep(request, claims->tenant)};
+	request->principal.owner = request->principal.id;
+	return STEP_NEXT;
+}
+
 static enum step
 check_token(struct request *request, struct slice token)
 {
-	struct principal *who = &request->principal;
+	struct worker *worker = request->worker;
+	int64_t now_s = worker->now_us / 1000000;
+	const struct jwt_claims *known = token_cache_get(worker->tokens, token, now_s);
 	struct jwt_claims claims;
-	enum jwt_result result =
-		jwt_verify(request->worker->jwt_keys, token, request->worker->now_us / 1000000, &request->arena, &claims);
+	enum jwt_result result;
 
+	if (known)
+		return use_claims(request, known);
+	result = jwt_verify(worker->jwt_keys, token, now_s, &request->arena, &claims);
 	if (result == JWT_EXPIRED)
 		return refuse(request, "the token has expired; log in again");
 	if (result != JWT_VALID)
 		return request_fail(request, ERROR_UNAUTHENTICATED, "the token is not valid here: %s", jwt_result_code(result));
-	*who = (struct principal){.kind = PRINCIPAL_USER,
-	                          .id = claims.user_id,
-	                          .owner = claims.user_id,
-	                          .name = claims.username,
-	                          .role = claims.role,
-	                          .perms = perm_of_role(claims.role),
-	                          .tenant = claims.tenant_id,
-	                          .tenant_name = claims.tenant};
-	return STEP_NEXT;
+	token_cache_add(worker->tokens, token, &claims);
+	return use_claims(request, &claims);
 }
 
 static enum step

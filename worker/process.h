@@ -26,6 +26,7 @@ struct worker {
 	struct event_base *base;
 	struct db *db;
 	struct jwt_keys *jwt_keys;
+	struct token_cache *tokens;
 	struct password_pool *passwords;
 	struct key_cache *keys;
 	struct waiters *waiters;

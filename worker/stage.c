@@ -128,13 +128,22 @@ add_limit_headers(struct request *request)
 	const struct limit_verdict *limit = &request->limit;
 	int64_t window_s = request->worker->config->rate_limit_window_s;
 	int64_t reset_s = (limit->reset_us + 999999) / 1000000;
-	struct buf *out = &request->headers;
+	const struct {
+		const char *text;
+		int64_t number;
+	} parts[] = {{"X-RateLimit-Limit: ", limit->limit},
+	             {"\r\nX-RateLimit-Remaining: ", limit->remaining},
+	             {"\r\nX-RateLimit-Reset: ", reset_s},
+	             {"\r\nRateLimit-Policy: \"default\";q=", limit->limit},
+	             {";w=", window_s},
+	             {"\r\nRateLimit: \"default\";r=", limit->remaining},
+	             {";t=", reset_s}};
 
-	buf_printf(out,
-	           "X-RateLimit-Limit: %lld\r\nX-RateLimit-Remaining: %lld\r\nX-RateLimit-Reset: %lld\r\n"
-	           "RateLimit-Policy: \"default\";q=%lld;w=%lld\r\nRateLimit: \"default\";r=%lld;t=%lld\r\n",
-	           (long long)limit->limit, (long long)limit->remaining, (long long)reset_s, (long long)limit->limit,
-	           (long long)window_s, (long long)limit->remaining, (long long)reset_s);
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+		buf_add_text(&request->headers, parts[i].text);
+		buf_add_int(&request->headers, parts[i].number);
+	}
+	buf_add(&request->headers, "\r\n", 2);
 }
 
 enum step

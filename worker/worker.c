@@ -17,6 +17,7 @@
 #include "password_pool.h"
 #include "route.h"
 #include "tls.h"
+#include "tokencache.h"
 #include "waiters.h"
 
 #include <event2/event.h>
@@ -110,6 +111,7 @@ set_up_identity(struct worker *worker)
 	struct slice secrets[2] = {slice_of(heritage->secret), slice_of(heritage->previous_secret)};
 
 	worker->jwt_keys = jwt_keys_new(secrets, secrets[1].len ? 2 : 1, "agentd");
+	worker->tokens = token_cache_new(heritage->hash_key);
 	worker->passwords = password_pool_new(worker->base, PASSWORD_THREADS, PASSWORD_QUEUE);
 	if (!worker->jwt_keys || !worker->passwords)
 		log_error("worker", "cannot start: identity", LOG_TEXT("hint", "is AGENTD_SECRET shorter than 32 characters?"));
@@ -185,6 +187,7 @@ worker_main(const struct heritage *heritage)
 	key_cache_free(worker.keys);
 	agents_seen_free(worker.agents);
 	db_free(worker.db);
+	token_cache_free(worker.tokens);
 	jwt_keys_free(worker.jwt_keys);
 	tls_free(worker.tls);
 	return 0;
