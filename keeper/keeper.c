@@ -71,12 +71,13 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		}
 }
 
-static void
+static struct event *
 add_event(struct keeper *keeper, evutil_socket_t fd, short what, event_callback_fn callback, const struct timeval *time)
 {
 	struct event *event = event_new(keeper->base, fd, what, callback, keeper);
 
 	INVARIANT(event && event_add(event, time) == 0);
+	return event;
 }
 
 int
@@ -92,15 +93,19 @@ keeper_main(const struct heritage *heritage)
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
 	                             .test_clock = *config->test_clock};
+	struct event *events[3];
 
 	INVARIANT(keeper.base);
 	keeper.db = db_new(keeper.base, &options);
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		duties[i].keeper = &keeper;
-	add_event(&keeper, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
-	add_event(&keeper, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
-	add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
+	events[0] = add_event(&keeper, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
+	events[1] = add_event(&keeper, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
+	events[2] = add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
 	event_base_dispatch(keeper.base);
 	db_free(keeper.db);
+	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
+		event_free(events[i]);
+	event_base_free(keeper.base);
 	return 0;
 }

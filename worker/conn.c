@@ -35,8 +35,10 @@ wait_time_us(const struct worker *worker, enum conn_wait wait)
 		return config->body_timeout_s * 1000000;
 	case CONN_WAIT_LINGER:
 		return LINGER_US;
+	case CONN_WAIT_ANSWER:
+		return config->timeout_s * 1000000;
 	default:
-		return INT64_MAX / 2; /* an answer has the deadlines of what it waits for */
+		return INT64_MAX / 2; /* who waits long has a deadline of its own */
 	}
 }
 
@@ -138,7 +140,7 @@ flush(struct conn *conn)
 	if (conn->closing)
 		linger(conn);
 	else if (conn->request)
-		conn_move(conn, CONN_WAIT_ANSWER);
+		conn_move(conn, conn->request->watch_close ? CONN_WAIT_LONG : CONN_WAIT_ANSWER);
 	else
 		conn_move(conn, conn->in.len == 0 ? CONN_WAIT_IDLE : conn->headers_seen ? CONN_WAIT_BODY : CONN_WAIT_HEAD);
 	return true;
@@ -285,6 +287,7 @@ void
 conn_watch_close(struct conn *conn)
 {
 	conn->request->watch_close = true;
+	conn_move(conn, CONN_WAIT_LONG);
 	pause_reading(conn, false);
 }
 
@@ -296,6 +299,13 @@ name_peer(struct conn *conn, const struct sockaddr *peer)
 
 	if (!inet_ntop(peer->sa_family, address, conn->address, sizeof(conn->address)))
 		snprintf(conn->address, sizeof(conn->address), "unknown");
+	memcpy(conn->network, conn->address, sizeof(conn->network));
+	if (peer->sa_family == AF_INET6) {
+		const uint8_t *bytes = address;
+		/* One host has 2^64 of them. */
+		for (int i = 0; i < 8; i++)
+			snprintf(conn->network + 2 * i, 3, "%02x", bytes[i]);
+	}
 }
 
 void
@@ -323,19 +333,25 @@ conn_new(struct worker *worker, int fd, const struct sockaddr *peer)
 	event_add(conn->read_event, NULL);
 }
 
-/* A head or body that is late is answered with 408; the rest is just closed. */
+/* A head or body that is late is answered with 408, an answer that is late becomes 503; the rest is just closed. */
 static void
 expire(struct conn *conn)
 {
 	bool late = conn->wait == CONN_WAIT_HEAD || conn->wait == CONN_WAIT_BODY;
 
-	if (!late || (conn->in.len == 0 && !conn->headers_seen)) {
+	if (conn->wait == CONN_WAIT_ANSWER && conn->request) {
+		/* What it waits for may still come: it ends as an orphan. */
+		request_orphan(conn->request);
+		conn->parser.error_status = 503;
+		conn->parser.error_detail = "no answer in time; whether the request had an effect is not known";
+	} else if (!late || (conn->in.len == 0 && !conn->headers_seen)) {
 		conn_free(conn);
 		return;
+	} else {
+		conn->parser.error_status = 408;
+		conn->parser.error_detail =
+			conn->headers_seen ? "the body did not arrive in time" : "the head of the request did not arrive in time";
 	}
-	conn->parser.error_status = 408;
-	conn->parser.error_detail =
-		conn->headers_seen ? "the body did not arrive in time" : "the head of the request did not arrive in time";
 	conn->request = request_new(conn, true);
 	request_run(conn->request);
 }

@@ -37,13 +37,14 @@ struct conn {
 	struct http_parser parser;
 	struct request *request;
 	char address[CONN_ADDRESS_SIZE];
+	char network[CONN_ADDRESS_SIZE]; /* what limits go by: the address, of IPv6 its first 64 bits */
 };
 
 /* Takes the descriptor of an accepted socket. */
 void conn_new(struct worker *worker, int fd, const struct sockaddr *peer);
 /* The request of the connection has its answer in out: goes on with the next bytes. */
 void conn_answered(struct conn *conn, bool keep_alive);
-/* For requests that wait long: notice when the client goes away (its request is then orphaned). */
+/* For requests that wait long by intent: no deadline for the answer, but notice when the client goes away. */
 void conn_watch_close(struct conn *conn);
 /* Looks at deadlines; called by the worker's tick. */
 void conn_tick(struct worker *worker, int64_t now_us);

@@ -152,12 +152,28 @@ set_up_database(struct worker *worker)
 	worker->waiters = waiters_new(worker);
 }
 
-static void
+static struct event *
 add_event(struct worker *worker, evutil_socket_t fd, short what, event_callback_fn callback, const struct timeval *time)
 {
 	struct event *event = event_new(worker->base, fd, what, callback, worker);
 
 	INVARIANT(event && event_add(event, time) == 0);
+	return event;
+}
+
+static void
+tear_down(struct worker *worker)
+{
+	conn_close_all(worker);
+	accept_stop(worker);
+	password_pool_free(worker->passwords);
+	waiters_free(worker->waiters);
+	key_cache_free(worker->keys);
+	agents_seen_free(worker->agents);
+	db_free(worker->db);
+	token_cache_free(worker->tokens);
+	jwt_keys_free(worker->jwt_keys);
+	tls_free(worker->tls);
 }
 
 int
@@ -165,6 +181,7 @@ worker_main(const struct heritage *heritage)
 {
 	static const struct timeval tick = {.tv_usec = TICK_US};
 	struct worker worker = {.heritage = heritage, .config = heritage->config};
+	struct event *events[3];
 
 	worker.slot = &heritage->board->slots[heritage->slot];
 	worker.base = event_base_new();
@@ -177,18 +194,13 @@ worker_main(const struct heritage *heritage)
 	if (!set_up_identity(&worker) || !set_up_tls(&worker))
 		return 1;
 	set_up_database(&worker);
-	add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
-	add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
-	add_event(&worker, -1, EV_PERSIST, on_tick, &tick);
+	events[0] = add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
+	events[1] = add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
+	events[2] = add_event(&worker, -1, EV_PERSIST, on_tick, &tick);
 	event_base_dispatch(worker.base);
-	conn_close_all(&worker);
-	password_pool_free(worker.passwords);
-	waiters_free(worker.waiters);
-	key_cache_free(worker.keys);
-	agents_seen_free(worker.agents);
-	db_free(worker.db);
-	token_cache_free(worker.tokens);
-	jwt_keys_free(worker.jwt_keys);
-	tls_free(worker.tls);
+	tear_down(&worker);
+	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
+		event_free(events[i]);
+	event_base_free(worker.base);
 	return 0;
 }

@@ -1,0 +1,1 @@
+INSERT INTO created (role, description, input_data) VALUES (:role, :description, :input_data);
