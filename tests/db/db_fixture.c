@@ -38,18 +38,16 @@ url_of(const char *database)
 	return url.data;
 }
 
-/* One statement outside of the fixture's database. */
+/* "CREATE DATABASE" or "DROP DATABASE". */
 static void
-run_outside(const char *format, const char *name)
+run_outside(const char *what, const char *name, const char *how)
 {
 	struct pg_conn *conn = database_open(getenv("AGENTD_TEST_DATABASE_URL"), 5);
 	char sql[200];
 	char *error;
 
 	assert_non_null(conn);
-	snprintf(sql, sizeof(sql), "SET client_min_messages TO warning");
-	assert_null(database_script(conn, sql));
-	(void)!snprintf(sql, sizeof(sql), "%s %s WITH %s", format, name, format[0] == 'C' ? "ENCODING 'UTF8'" : "(FORCE)");
+	snprintf(sql, sizeof(sql), "%s %s WITH %s", what, name, how);
 	error = database_script(conn, sql);
 	database_close(conn);
 	if (error)
@@ -63,7 +61,7 @@ db_fixture_create(struct db_fixture *fixture, const char *label)
 		fail_msg("AGENTD_TEST_DATABASE_URL is not set; run this program with tests/with-postgres");
 	*fixture = (struct db_fixture){0};
 	snprintf(fixture->name, sizeof(fixture->name), "test_%s_%d", label, (int)getpid());
-	run_outside("CREATE DATABASE", fixture->name);
+	run_outside("CREATE DATABASE", fixture->name, "ENCODING 'UTF8'");
 	fixture->url = url_of(fixture->name);
 	fixture->base = event_base_new();
 	assert_non_null(fixture->base);
@@ -128,7 +126,7 @@ db_fixture_drop(struct db_fixture *fixture)
 	event_base_free(fixture->base);
 	free(fixture->url);
 	db_fixture_forget(fixture);
-	run_outside("DROP DATABASE", fixture->name);
+	run_outside("DROP DATABASE", fixture->name, "(FORCE)");
 }
 
 void
@@ -172,35 +170,33 @@ answered(void *arg, const struct db_result *result)
 		copy_rows(answer, result);
 }
 
-struct db_answer *
-db_fixture_ask_list(struct db_fixture *fixture, enum query_id query, va_list list)
+static void
+set_value(struct db_answer *answer, const char *name, const char *value)
 {
-	struct db_answer *answer = arena_zero(&fixture->arena, sizeof(*answer));
-	const char *name;
+	int param = db_param(answer->query, name);
 
-	answer->fixture = fixture;
-	answer->query = query;
-	while ((name = va_arg(list, const char *))) {
-		const char *value = va_arg(list, const char *);
-		int param = db_param(query, name);
-		if (param < 0)
-			fail_msg("%s has no parameter @%s", query_table[query].name, name);
-		answer->values[param] = value ? slice_of(arena_string(&fixture->arena, slice_of(value))) : SLICE_NONE;
-	}
-	db_send(fixture->db, query, answer->values, answered, answer);
-	assert_int_equal(answer->done, 0);
-	return answer;
+	if (param < 0)
+		fail_msg("%s has no parameter @%s", query_table[answer->query].name, name);
+	answer->values[param] = value ? slice_of(arena_string(&answer->fixture->arena, slice_of(value))) : SLICE_NONE;
 }
 
 struct db_answer *
 db_fixture_ask(struct db_fixture *fixture, enum query_id query, ...)
 {
-	struct db_answer *answer;
+	struct db_answer *answer = arena_zero(&fixture->arena, sizeof(*answer));
+	const char *name;
 	va_list list;
 
+	answer->fixture = fixture;
+	answer->query = query;
+	if (fixture->tenant && db_param(query, "tenant") >= 0)
+		set_value(answer, "tenant", fixture->tenant);
 	va_start(list, query);
-	answer = db_fixture_ask_list(fixture, query, list);
+	while ((name = va_arg(list, const char *)))
+		set_value(answer, name, va_arg(list, const char *));
 	va_end(list);
+	db_send(fixture->db, query, answer->values, answered, answer);
+	assert_int_equal(answer->done, 0);
 	return answer;
 }
 
@@ -244,6 +240,16 @@ db_answer_cell(const struct db_answer *answer, int row, const char *column)
 			return answer->cells[row * answer->columns + i];
 	fail_msg("%s has no column %s", name, column);
 	return NULL;
+}
+
+void
+db_answer_expect(const struct db_answer *answer, int row, const char *column, const char *expected)
+{
+	const char *found = db_answer_cell(answer, row, column);
+
+	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
+		fail_msg("%s row %d: %s is %s, expected %s", query_table[answer->query].name, row, column,
+		         found ? found : "NULL", expected ? expected : "NULL");
 }
 
 const char *

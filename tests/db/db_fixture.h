@@ -27,6 +27,7 @@ struct db_fixture {
 	struct event_base *base;
 	struct db *db;
 	struct arena arena;      /* answers live until db_fixture_forget() */
+	const char *tenant;      /* given as @tenant to every query that has one */
 	bool asked[QUERY_COUNT]; /* queries that had an answer of status DB_OK */
 };
 
@@ -62,7 +63,6 @@ void db_fixture_forget(struct db_fixture *fixture);
 
 /* Queues a call: names and values in turn, NULL at the end. A value may be NULL; parameters not named are NULL. */
 struct db_answer *db_fixture_ask(struct db_fixture *fixture, enum query_id query, ...);
-struct db_answer *db_fixture_ask_list(struct db_fixture *fixture, enum query_id query, va_list list);
 /* Runs the loop until condition(arg) holds; fails the test after 20 s. */
 void db_fixture_run(struct db_fixture *fixture, bool (*condition)(void *arg), void *arg);
 /* Runs the loop until every call has its answer. */
@@ -70,6 +70,8 @@ void db_fixture_wait(struct db_fixture *fixture);
 
 /* The text of a cell, NULL for NULL; fails the test when there is no such row or column. */
 const char *db_answer_cell(const struct db_answer *answer, int row, const char *column);
+/* Fails the test unless the cell is this text; NULL is NULL. */
+void db_answer_expect(const struct db_answer *answer, int row, const char *column, const char *expected);
 
 /* Runs SQL on the second connection, or another; the first cell of the first row, or NULL. */
 const char *db_fixture_sql(struct db_fixture *fixture, const char *format, ...) PRINTF_LIKE(2, 3);

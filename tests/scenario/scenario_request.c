@@ -226,6 +226,19 @@ request_join(struct scenario *scenario, const struct statement *statement)
 	return done;
 }
 
+/* The client that goes away without a word. */
+bool
+request_drop(struct scenario *scenario, const struct statement *statement)
+{
+	struct background **at;
+
+	if (!get_background(scenario, statement, &at))
+		return false;
+	exchange_close(&(*at)->exchange);
+	*at = (*at)->next;
+	return true;
+}
+
 void
 request_finish(struct scenario *scenario)
 {

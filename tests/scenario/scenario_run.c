@@ -81,6 +81,7 @@ const struct statement_kind scenario_kinds[] = {
     {"background", "NAME STATEMENT", "sends a request and does not wait", request_background, 0, KIND_HEADER},
     {"send", "NAME TEXT", "more bytes for a request in flight", request_send_more, 0, 0},
     {"join", "NAME [ANSWER] [CONDITION]", "waits for its answer", request_join, 0, KIND_CHECK},
+    {"drop", "NAME", "closes its connection and does not look at the answer", request_drop, 0, 0},
     {"advance", "DURATION", "moves the clocks of the servers and of PostgreSQL", database_advance, 0, 0},
     {"until", "DURATION STATEMENT", "repeats it every 50 ms until it holds", run_until, 0, KIND_HEADER | KIND_CHECK},
     {"within", "DURATION STATEMENT", "gives it another bound than 10 s", run_within, 0, KIND_HEADER | KIND_CHECK},

@@ -1,0 +1,100 @@
+/* queries_agents.c - sql/query/agents.sql: registering, being there, being seen. */
+#include "base.h"
+
+#include "queries.h"
+
+static struct db_answer *
+register_agent(const char *agent_id, const char *role)
+{
+	return CALL(AGENT_REGISTER, "agent_id", agent_id, "name", "A. Smith", "role", role, "capabilities", "[\"sum\"]",
+	            "max_concurrent", "2", "actor", "neo", "address", "127.0.0.1", "request_id", "r9");
+}
+
+static void
+test_agent_register_again_updates(void **state UNUSED)
+{
+	struct db_answer *first = register_agent("smith", "sena"), *again = register_agent("smith", "lubit");
+
+	EXPECT(first, 0, "_status", "201");
+	EXPECT(first, 0, "status", "idle");
+	EXPECT(first, 0, "capabilities", "[\"sum\"]");
+	EXPECT(again, 0, "_status", "200");
+	EXPECT(again, 0, "role", "lubit");
+	EXPECT(again, 0, "initialized_at", db_answer_cell(first, 0, "initialized_at"));
+	EXPECT_SQL("agent.register agent.update", "SELECT string_agg(action, ' ' ORDER BY id) FROM audit_log WHERE tenant = %s",
+	           fixture.tenant);
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "role", "lubit");
+	assert_int_equal(CALL(AGENT_GET, "agent_id", "smith", "tenant", "1")->rows, 0);
+}
+
+static void
+test_agent_status_follows_what_it_does(void **state UNUSED)
+{
+	register_agent("smith", "sena");
+	make_task("sena", "5");
+	lease_one("sena");
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "status", "busy");
+	CALL(AGENT_HEARTBEAT, "agent_id", "smith", "status", "error");
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "status", "error");
+	db_fixture_advance(&fixture, 31000);
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "status", "offline");
+	CALL(AGENT_SEEN, "agent_id", "smith");
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "status", "error");
+}
+
+static void
+test_agent_list_by_role_page_by_page(void **state UNUSED)
+{
+	struct db_answer *page;
+
+	register_agent("a1", "sena");
+	register_agent("a2", "rune");
+	register_agent("a3", "sena");
+	page = CALL(AGENT_LIST, "limit", "2");
+	assert_int_equal(page->rows, 3);
+	EXPECT(page, 0, "agent_id", "a3");
+	EXPECT(page, 1, "agent_id", "a2");
+	page = CALL(AGENT_LIST, "limit", "2", "cursor", "a2");
+	assert_int_equal(page->rows, 1);
+	EXPECT(page, 0, "agent_id", "a1");
+	page = CALL(AGENT_LIST, "limit", "10", "role", "sena");
+	assert_int_equal(page->rows, 2);
+	EXPECT(page, 1, "agent_id", "a1");
+}
+
+static void
+test_agent_heartbeats_of_a_batch(void **state UNUSED)
+{
+	struct db_answer *first, *last, *unknown;
+
+	register_agent("smith", "sena");
+	first = ASK(AGENT_HEARTBEAT, "agent_id", "smith", "status", "busy", "load", "0.25");
+	unknown = ASK(AGENT_HEARTBEAT, "agent_id", "ghost", "status", "busy");
+	last = ASK(AGENT_HEARTBEAT, "agent_id", "smith", "load", "0.75", "details", "{\"gpu\":1}");
+	db_fixture_wait(&fixture);
+	EXPECT(first, 0, "agent_id", "smith");
+	assert_non_null(db_answer_cell(last, 0, "last_activity"));
+	assert_int_equal(unknown->status, DB_OK);
+	assert_int_equal(unknown->rows, 0);
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "load", "0.75"); /* the last one counts */
+	EXPECT(CALL(AGENT_GET, "agent_id", "smith"), 0, "details", "{\"gpu\":1}");
+}
+
+static void
+test_agent_delete(void **state UNUSED)
+{
+	register_agent("smith", "sena");
+	EXPECT(CALL(AGENT_DELETE, "agent_id", "smith", "actor", "neo"), 0, "agent_id", "smith");
+	assert_int_equal(CALL(AGENT_DELETE, "agent_id", "smith", "actor", "neo")->rows, 0);
+	assert_int_equal(CALL(AGENT_GET, "agent_id", "smith")->rows, 0);
+	EXPECT_SQL("1", "SELECT count(*) FROM audit_log WHERE tenant = %s AND action = 'agent.delete'", fixture.tenant);
+}
+
+const struct CMUnitTest agent_tests[] = {
+	TEST(test_agent_register_again_updates),
+	TEST(test_agent_status_follows_what_it_does),
+	TEST(test_agent_list_by_role_page_by_page),
+	TEST(test_agent_heartbeats_of_a_batch),
+	TEST(test_agent_delete),
+};
+const int agent_test_count = ARRAY_LENGTH(agent_tests);

@@ -1,0 +1,210 @@
+/*
+ * test_queries.c - every query of sql/query/ against a real PostgreSQL, through the pool that the server uses.
+ *
+ * The cases stand in queries_*.c. The last test fails when there is a query that no case ran.
+ */
+#include "base.h"
+
+#include "field.h"
+#include "graph.h"
+#include "queries.h"
+#include "uuid.h"
+
+struct db_fixture fixture;
+
+struct db_answer *
+queries_wait(struct db_answer *answer)
+{
+	db_fixture_wait(&fixture);
+	if (answer->status != DB_OK)
+		fail_msg("%s failed: %s %s", query_table[answer->query].name, answer->sqlstate, answer->message);
+	return answer;
+}
+
+void
+queries_expect_sql(int line, const char *expected, const char *found)
+{
+	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
+		fail_msg("line %d: found %s, expected %s", line, found ? found : "NULL", expected ? expected : "NULL");
+}
+
+const char *
+text(const char *format, ...)
+{
+	char out[1000];
+	va_list list;
+
+	va_start(list, format);
+	assert_in_range(vsnprintf(out, sizeof(out), format, list), 0, sizeof(out) - 1);
+	va_end(list);
+	return arena_string(&fixture.arena, slice_of(out));
+}
+
+const char *
+new_id(void)
+{
+	char id[UUID_TEXT_SIZE];
+
+	uuid_new(id);
+	return text("%s", id);
+}
+
+int
+queries_set_up(void **state UNUSED)
+{
+	fixture.tenant = SQL("INSERT INTO tenants (name) SELECT 'test-' || count(*) FROM tenants RETURNING id");
+	return 0;
+}
+
+int
+queries_tear_down(void **state UNUSED)
+{
+	/* The keeper's queries see all tenants: nothing may be left for them. */
+	SQL("UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
+	fixture.tenant = NULL;
+	db_fixture_forget(&fixture);
+	return 0;
+}
+
+struct db_answer *
+ask_create(const char *queue, const char *priority)
+{
+	return ASK(TASK_CREATE, "id", new_id(), "queue", queue, "role", queue, "description", "count the words", "priority",
+	           priority, "max_retries", "3", "retry_backoff", "exponential", "retry_base_ms", "1000", "retry_max_ms",
+	           "60000", "retry_jitter", "false", "input_data", "{\"n\":1}");
+}
+
+const char *
+make_task(const char *queue, const char *priority)
+{
+	return db_answer_cell(queries_wait(ask_create(queue, priority)), 0, "id");
+}
+
+struct db_answer *
+ask_lease(const char *queues, const char *agent_id, const char *max)
+{
+	return ASK(TASK_LEASE, "queues", queues, "agent_id", agent_id, "max", max, "lease_ms", "8000");
+}
+
+struct db_answer *
+lease_one(const char *queue)
+{
+	struct db_answer *answer = queries_wait(ask_lease(text("[\"%s\"]", queue), "smith", "1"));
+
+	if (answer->rows != 1)
+		fail_msg("no task of the queue %s can be leased", queue);
+	return answer;
+}
+
+struct db_answer *
+ask_settle(const char *id, const char *epoch, const char *outcome, const char *output, const char *verdict)
+{
+	return ASK(TASK_SETTLE, "id", id, "epoch", epoch, "outcome", outcome, "output_data", output, "verdict", verdict,
+	           "retryable", "true", "error_message", strcmp(outcome, "fail") == 0 ? "it broke" : NULL);
+}
+
+void
+expect_task(const char *id, const char *column, const char *expected)
+{
+	const char *found = SQL("SELECT %s::text FROM tasks WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
+
+	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
+		fail_msg("the task's %s is %s, expected %s", column, found ? found : "NULL", expected ? expected : "NULL");
+}
+
+const char *
+make_workflow(const char *tasks_json)
+{
+	struct field_errors errors = {.arena = &fixture.arena};
+	const char *id = new_id();
+	struct graph_rows rows;
+	struct json_error error;
+	struct json json;
+
+	if (!json_parse(&fixture.arena, slice_of(tasks_json), &json, &error))
+		fail_msg("the graph is not JSON: %s", error.reason);
+	if (!graph_compile(&json, 0, "/tasks", &fixture.arena, &rows, &errors))
+		fail_msg("the graph: %s %s", errors.list[0].pointer, errors.list[0].detail);
+	CALL(WORKFLOW_CREATE, "id", id, "description", "review it", "input_data", "{\"problem\":7}", "labels",
+	     "{\"team\":\"a\"}", "actor", "neo", "address", "127.0.0.1", "request_id", "r1", "tasks", rows.tasks.data,
+	     "dependencies", rows.dependencies.data, "revisions", rows.revisions.data);
+	return id;
+}
+
+const char *
+task_of(const char *workflow, const char *key)
+{
+	return SQL("SELECT id FROM tasks WHERE workflow_id = '%s' AND key = '%s'", workflow, key);
+}
+
+struct db_answer *
+work(const char *queue, const char *output, const char *verdict)
+{
+	struct db_answer *lease = lease_one(queue);
+
+	EXPECT(queries_wait(ask_settle(db_answer_cell(lease, 0, "id"), db_answer_cell(lease, 0, "epoch"), "complete", output,
+	                               verdict)),
+	       0, "_result", "ok");
+	return lease;
+}
+
+void
+expect_workflow(const char *id, const char *column, const char *expected)
+{
+	const char *found = SQL("SELECT %s::text FROM workflows WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
+
+	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
+		fail_msg("the workflow's %s is %s, expected %s", column, found ? found : "NULL", expected ? expected : "NULL");
+}
+
+static void
+test_every_query_was_run(void **state UNUSED)
+{
+	char missing[1000] = "";
+
+	for (int i = 0; i < QUERY_COUNT; i++)
+		if (!fixture.asked[i]) {
+			size_t used = strlen(missing);
+			snprintf(missing + used, sizeof(missing) - used, " %s", query_table[i].name);
+		}
+	if (missing[0])
+		fail_msg("no case runs:%s", missing);
+}
+
+static int
+group_set_up(void **state UNUSED)
+{
+	db_fixture_create(&fixture, "queries");
+	db_fixture_migrate(&fixture);
+	db_fixture_start(&fixture, db_fixture_options());
+	return 0;
+}
+
+static int
+group_tear_down(void **state UNUSED)
+{
+	db_fixture_drop(&fixture);
+	return 0;
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest last = cmocka_unit_test(test_every_query_was_run);
+	const struct {
+		const struct CMUnitTest *tests;
+		int count;
+	} parts[] = {{identity_tests, identity_test_count}, {agent_tests, agent_test_count},
+	             {message_tests, message_test_count},   {task_tests, task_test_count},
+	             {settle_tests, settle_test_count},     {workflow_tests, workflow_test_count},
+	             {&last, 1}};
+	struct CMUnitTest tests[200];
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+		for (int j = 0; j < parts[i].count; j++) {
+			INVARIANT(count < ARRAY_LENGTH(tests));
+			tests[count++] = parts[i].tests[j];
+		}
+	return _cmocka_run_group_tests("queries", tests, count, group_set_up, group_tear_down);
+}
