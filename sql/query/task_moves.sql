@@ -41,12 +41,13 @@ WITH req AS MATERIALIZED (
     WHERE t.ctid = o.tid AND o.nth <= o.want
     RETURNING o.ord, o.nth, t.*
 ), begun AS (
-    -- A workflow that another transaction holds is skipped: its settlement marks it as running.
+    -- A workflow that another transaction holds is skipped: its settlement marks it as running. IS TRUE keeps the plan
+    -- on the primary key: the index of open workflows would be read from end to end.
     UPDATE workflows SET status = 'running', started_at = now()
     WHERE ctid = ANY(ARRAY(
         SELECT w.ctid FROM workflows w
         WHERE w.tenant = ANY(@tenant::int[]) AND w.id = ANY(ARRAY(SELECT workflow_id FROM leased))
-          AND w.status = 'pending'
+          AND (w.status = 'pending') IS TRUE
         FOR NO KEY UPDATE SKIP LOCKED))
 )
 SELECT l.ord, l.id, l.epoch, l.lease_until, (l.lease_ms / 1000.0)::float8 AS lease_s, l.workflow_id, l.key, l.role, l.description,
