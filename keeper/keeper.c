@@ -17,8 +17,8 @@
 enum { TICK_US = 20000 };
 
 static struct duty duties[] = {
-	{.name = "leases", .run = leases_run},
-	{.name = "due", .run = due_run},
+    {.name = "leases", .run = leases_run},
+    {.name = "due", .run = due_run},
 };
 
 void

@@ -35,8 +35,8 @@ settled(void *arg, const struct db_result *result)
 	struct candidate *candidate = arg;
 
 	if (result->status == DB_OK && result->count && slice_is(db_get(result, 0, "_result"), "ok")) {
-		log_info("keeper", "lease expired", LOG_TEXT("task", candidate->texts[1]), LOG_TEXT("epoch", candidate->texts[2]),
-		         LOG_SLICE("status", db_get(result, 0, "status")));
+		log_info("keeper", "lease expired", LOG_TEXT("task", candidate->texts[1]),
+		         LOG_TEXT("epoch", candidate->texts[2]), LOG_SLICE("status", db_get(result, 0, "status")));
 		wake_queues(candidate->expiry->duty->keeper->heritage, candidate->tenant, db_get(result, 0, "_ready"));
 	}
 	finish_one(candidate->expiry);

@@ -212,7 +212,8 @@ embedded_exec(const struct embedded *embedded)
 	bool durable = config->environment != ENVIRONMENT_TESTING;
 	char connections[48];
 
-	snprintf(connections, sizeof(connections), "max_connections=%d", (int)(MAX(config->workers, 8) * config->db_pool_size + 40));
+	snprintf(connections, sizeof(connections), "max_connections=%d",
+	         (int)(MAX(config->workers, 8) * config->db_pool_size + 40));
 	state_user_become(embedded->user);
 	/* A fast shutdown when the master is gone, however it went. */
 	prctl(PR_SET_PDEATHSIG, SIGINT);

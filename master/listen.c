@@ -15,7 +15,8 @@ fail(int fd, const char *host, int port)
 
 	fprintf(stderr, "agentd: cannot listen on %s port %d: %s.\n", host, port, strerror(reason));
 	if (reason == EADDRINUSE)
-		fputs("agentd: something else uses this port; set AGENTD_PORT to another one, or to 0 for any free one.\n", stderr);
+		fputs("agentd: something else uses this port; set AGENTD_PORT to another one, or to 0 for any free one.\n",
+		      stderr);
 	else if (reason == EACCES)
 		fputs("agentd: ports below 1024 need root or CAP_NET_BIND_SERVICE; set AGENTD_PORT to a higher one.\n", stderr);
 	else if (reason == EADDRNOTAVAIL)

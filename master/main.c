@@ -28,7 +28,8 @@ command_run(const struct config *config, int argc, char **argv)
 {
 	(void)argv;
 	if (argc > 0) {
-		fprintf(stderr, "agentd: `run` takes no arguments; settings come from the environment (see `agentd config`).\n");
+		fprintf(stderr,
+		        "agentd: `run` takes no arguments; settings come from the environment (see `agentd config`).\n");
 		return EXIT_USAGE;
 	}
 	return run_node(config);
@@ -103,10 +104,11 @@ command_user(const struct config *config, int argc, char **argv)
 }
 
 static const struct command commands[] = {
-	{"run", "", "serve (this is what agentd does without a command)", command_run},
-	{"migrate", "up [N] | down N | status", "move the schema of the database", command_migrate},
-	{"config", "[--check | --example]", "show every setting, secrets hidden; or a file of all settings", command_config},
-	{"user", "add NAME | passwd NAME | list", "people who may log in", command_user},
+    {"run", "", "serve (this is what agentd does without a command)", command_run},
+    {"migrate", "up [N] | down N | status", "move the schema of the database", command_migrate},
+    {"config", "[--check | --example]", "show every setting, secrets hidden; or a file of all settings",
+     command_config},
+    {"user", "add NAME | passwd NAME | list", "people who may log in", command_user},
 };
 
 static void

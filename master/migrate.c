@@ -12,9 +12,9 @@ enum { CONNECT_WAIT_S = 30 };
 static const char lock_sql[] = "SET lock_timeout = '120s'; SELECT pg_advisory_lock(107083807650916)";
 
 static const char versions_sql[] =
-	"CREATE TABLE IF NOT EXISTS migration_versions (version integer PRIMARY KEY, name text NOT NULL,"
-	" description text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), duration_ms bigint NOT NULL,"
-	" status text NOT NULL)";
+    "CREATE TABLE IF NOT EXISTS migration_versions (version integer PRIMARY KEY, name text NOT NULL,"
+    " description text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), duration_ms bigint NOT NULL,"
+    " status text NOT NULL)";
 
 static bool
 report(char *error, const char *what)
@@ -73,11 +73,12 @@ record(struct pg_conn *conn, const struct query_migration *migration, bool up, i
 	snprintf(version, sizeof(version), "%d", migration->version);
 	snprintf(duration, sizeof(duration), "%" PRId64, (clock_steady_us() - started_us) / 1000);
 	describe(migration, description, sizeof(description));
-	database_clear(up ? database_query(conn,
-	                                   "INSERT INTO migration_versions (version, name, description, duration_ms, status)"
-	                                   " VALUES ($1, $2, $3, $4, 'applied')",
-	                                   4, values, &error)
-	                  : database_query(conn, "DELETE FROM migration_versions WHERE version = $1", 1, values, &error));
+	database_clear(
+	    up ? database_query(conn,
+	                        "INSERT INTO migration_versions (version, name, description, duration_ms, status)"
+	                        " VALUES ($1, $2, $3, $4, 'applied')",
+	                        4, values, &error)
+	       : database_query(conn, "DELETE FROM migration_versions WHERE version = $1", 1, values, &error));
 	return report(error, "recording the migration");
 }
 
@@ -98,7 +99,8 @@ apply(struct pg_conn *conn, const struct query_migration *migration, bool up)
 	}
 	if (!report(database_script(conn, "COMMIT"), what))
 		return false;
-	fprintf(stderr, "agentd: migration %d %s: %s\n", migration->version, migration->name, up ? "applied" : "taken back");
+	fprintf(stderr, "agentd: migration %d %s: %s\n", migration->version, migration->name,
+	        up ? "applied" : "taken back");
 	return true;
 }
 
@@ -140,10 +142,11 @@ migrate_status(const char *url, FILE *out)
 	char *error = NULL;
 
 	if (begin(url, &conn) >= 0)
-		result = database_query(conn,
-		                        "SELECT version, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-		                        " duration_ms FROM migration_versions ORDER BY version",
-		                        0, NULL, &error);
+		result =
+		    database_query(conn,
+		                   "SELECT version, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+		                   " duration_ms FROM migration_versions ORDER BY version",
+		                   0, NULL, &error);
 	if (!result) {
 		database_close(conn);
 		return report(error, "reading migration_versions") && false;

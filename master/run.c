@@ -94,7 +94,8 @@ open_state(struct master *master)
 		return false;
 	}
 	log_set_process("master");
-	if (!state_user_find(config->user, &master->user) || !(master->folder = state_folder(config->state_dir, &master->user)))
+	if (!state_user_find(config->user, &master->user) ||
+	    !(master->folder = state_folder(config->state_dir, &master->user)))
 		return false;
 	master->lock_fd = state_lock(master->folder);
 	if (master->lock_fd < 0)

@@ -64,7 +64,8 @@ state_folder(const char *path, const struct state_user *user)
 		return NULL;
 	}
 	if (user->uid != (uid_t)-1 && chown(folder, user->uid, user->gid) != 0) {
-		fprintf(stderr, "agentd: cannot give the state folder %s to user %s: %s\n", folder, user->name, strerror(errno));
+		fprintf(stderr, "agentd: cannot give the state folder %s to user %s: %s\n", folder, user->name,
+		        strerror(errno));
 		free(folder);
 		return NULL;
 	}

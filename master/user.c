@@ -47,10 +47,10 @@ bool
 user_first_admin(const char *url, const char *username, const char *password)
 {
 	static const char sql[] =
-		"WITH u AS (INSERT INTO users (tenant, id, username, password_hash, role)"
-		" SELECT 1, $3::uuid, $1, $2, $4 WHERE NOT EXISTS (SELECT FROM users) ON CONFLICT DO NOTHING RETURNING *)"
-		" INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-		" SELECT 1, 'agentd', 'user.create', 'user', id FROM u RETURNING 1";
+	    "WITH u AS (INSERT INTO users (tenant, id, username, password_hash, role)"
+	    " SELECT 1, $3::uuid, $1, $2, $4 WHERE NOT EXISTS (SELECT FROM users) ON CONFLICT DO NOTHING RETURNING *)"
+	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
+	    " SELECT 1, 'agentd', 'user.create', 'user', id FROM u RETURNING 1";
 	struct pg_conn *conn;
 	const char *weakness;
 
@@ -116,14 +116,15 @@ static int
 add(struct pg_conn *conn, const struct options *options)
 {
 	static const char sql[] =
-		"WITH u AS (INSERT INTO users (tenant, id, username, password_hash, role)"
-		" VALUES (1, $3::uuid, $1, $2, $4) ON CONFLICT ON CONSTRAINT users_username_key DO NOTHING RETURNING *)"
-		" INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-		" SELECT 1, 'agentd user', 'user.create', 'user', id FROM u RETURNING 1";
+	    "WITH u AS (INSERT INTO users (tenant, id, username, password_hash, role)"
+	    " VALUES (1, $3::uuid, $1, $2, $4) ON CONFLICT ON CONSTRAINT users_username_key DO NOTHING RETURNING *)"
+	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
+	    " SELECT 1, 'agentd user', 'user.create', 'user', id FROM u RETURNING 1";
 	char password[PASSWORD_LENGTH_MAX + 2];
 
 	if (!perm_of_role(slice_of(options->role))) {
-		fprintf(stderr, "agentd: there is no role `%s`; there are admin, operator, viewer, guest, agent.\n", options->role);
+		fprintf(stderr, "agentd: there is no role `%s`; there are admin, operator, viewer, guest, agent.\n",
+		        options->role);
 		return 2;
 	}
 	if (!read_password(options, password, sizeof(password)))
@@ -144,10 +145,10 @@ static int
 change(struct pg_conn *conn, const struct options *options)
 {
 	static const char sql[] =
-		"WITH u AS (UPDATE users SET password_hash = $2 WHERE tenant = 1 AND username = $1 AND $3::uuid IS NOT NULL"
-		" AND $4::text IS NOT NULL RETURNING *)"
-		" INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-		" SELECT 1, 'agentd user', 'user.password', 'user', id FROM u RETURNING 1";
+	    "WITH u AS (UPDATE users SET password_hash = $2 WHERE tenant = 1 AND username = $1 AND $3::uuid IS NOT NULL"
+	    " AND $4::text IS NOT NULL RETURNING *)"
+	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
+	    " SELECT 1, 'agentd user', 'user.password', 'user', id FROM u RETURNING 1";
 	char password[PASSWORD_LENGTH_MAX + 2];
 
 	if (!read_password(options, password, sizeof(password)))
@@ -165,9 +166,10 @@ change(struct pg_conn *conn, const struct options *options)
 static int
 list(struct pg_conn *conn)
 {
-	static const char sql[] = "SELECT u.username, u.role, CASE WHEN u.active THEN 'active' ELSE 'inactive' END, t.name,"
-							  " coalesce(to_char(u.last_login AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '-')"
-							  " FROM users u JOIN tenants t ON t.id = u.tenant ORDER BY t.name, u.username";
+	static const char sql[] =
+	    "SELECT u.username, u.role, CASE WHEN u.active THEN 'active' ELSE 'inactive' END, t.name,"
+	    " coalesce(to_char(u.last_login AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '-')"
+	    " FROM users u JOIN tenants t ON t.id = u.tenant ORDER BY t.name, u.username";
 	char *error;
 	struct pg_result *result = database_query(conn, sql, 0, NULL, &error);
 

@@ -31,7 +31,8 @@ agents_seen_free(struct agents_seen *seen)
 {
 	struct agent *agent, *next;
 
-	HASH_ITER (hh, seen->agents, agent, next) {
+	HASH_ITER(hh, seen->agents, agent, next)
+	{
 		HASH_DEL(seen->agents, agent);
 		free(agent);
 	}
@@ -56,7 +57,7 @@ agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id
 	prefix = (size_t)snprintf(agent->tenant, sizeof(agent->tenant), "%lld", (long long)tenant);
 	agent->values[db_param(QUERY_AGENT_SEEN, "tenant")] = slice_of(agent->tenant);
 	agent->values[db_param(QUERY_AGENT_SEEN, "agent_id")] =
-		(struct slice){agent->key + prefix + 1, (size_t)length - prefix - 1};
+	    (struct slice){agent->key + prefix + 1, (size_t)length - prefix - 1};
 	HASH_ADD_KEYPTR(hh, seen->agents, agent->key, (size_t)length, agent);
 }
 
@@ -72,7 +73,8 @@ agents_seen_flush(struct agents_seen *seen)
 {
 	struct agent *agent, *next;
 
-	HASH_ITER (hh, seen->agents, agent, next) {
+	HASH_ITER(hh, seen->agents, agent, next)
+	{
 		HASH_DEL(seen->agents, agent);
 		db_send(seen->db, QUERY_AGENT_SEEN, agent->values, written, agent);
 	}

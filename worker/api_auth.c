@@ -118,8 +118,12 @@ api_login_token(struct request *request)
 	int64_t now_s = request->worker->now_us / 1000000;
 	int64_t lifetime_s = request->worker->config->jwt_lifetime_s;
 	struct slice *values = ask_values(request, QUERY_USER_LOGGED_IN);
-	struct jwt_claims claims = {.user_id = login->id, .username = login->username, .role = login->role,
-	                            .tenant = login->tenant_name, .issued_at = now_s, .expires_at = now_s + lifetime_s};
+	struct jwt_claims claims = {.user_id = login->id,
+	                            .username = login->username,
+	                            .role = login->role,
+	                            .tenant = login->tenant_name,
+	                            .issued_at = now_s,
+	                            .expires_at = now_s + lifetime_s};
 	struct json_writer writer;
 	struct buf token = {0};
 
@@ -188,7 +192,8 @@ api_verify_token(struct request *request)
 
 	if (!read_body(request, fields))
 		return STEP_DONE;
-	result = jwt_verify(request->worker->jwt_keys, fields[0].text, request->worker->now_us / 1000000, &request->arena, &claims);
+	result = jwt_verify(request->worker->jwt_keys, fields[0].text, request->worker->now_us / 1000000, &request->arena,
+	                    &claims);
 	/* Another tenant's token is as unknown here as a forged one. */
 	if (result == JWT_VALID && claims.tenant_id != request->principal.tenant)
 		result = JWT_UNKNOWN_KEY;

@@ -67,7 +67,8 @@ api_verify_key(struct request *request)
 	else
 		(void)!field_check_object(request->endpoint->body, &request->body, 0, false, "", &value, errors);
 	if (errors->count)
-		return request_fail_fields(request, ERROR_VALIDATION_FAILED, errors, "errors lists every field that does not fit");
+		return request_fail_fields(request, ERROR_VALIDATION_FAILED, errors,
+		                           "errors lists every field that does not fit");
 	if (!apikey_parse(value.text, &key)) {
 		write_check(request, NULL, NULL, "malformed");
 		return STEP_NEXT;

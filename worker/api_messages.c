@@ -17,8 +17,8 @@ check_content(struct request *request, struct call *call, struct field_errors *e
 
 	for (int i = 0; i < message_type_count; i++)
 		if (slice_is(type, message_types[i].name))
-			return field_check_object(message_types[i].content, &request->body, call_field(call, "content")->token, true,
-			                          "/content", values, errors);
+			return field_check_object(message_types[i].content, &request->body, call_field(call, "content")->token,
+			                          true, "/content", values, errors);
 	return true;
 }
 
@@ -91,9 +91,11 @@ api_inbox(struct request *request)
 	ask_set(values, QUERY_MESSAGE_INBOX, "max", request->query[1].text);
 	wish.queues[wish.queue_count++] = slice_of(arena_printf(&request->arena, "inbox %.*s", SLICE_ARG(agent_id)));
 	wish.queues[wish.queue_count++] = SLICE("inbox *");
-	wish.wait_us =
-		request->worker->draining ? 0 : llround(strtod(arena_string(&request->arena, request->query[0].text), NULL) * 1000000);
-	wish.key = slice_of(arena_printf(&request->arena, "inbox %lld %.*s", (long long)request->principal.tenant, SLICE_ARG(agent_id)));
+	wish.wait_us = request->worker->draining
+	                   ? 0
+	                   : llround(strtod(arena_string(&request->arena, request->query[0].text), NULL) * 1000000);
+	wish.key = slice_of(
+	    arena_printf(&request->arena, "inbox %lld %.*s", (long long)request->principal.tenant, SLICE_ARG(agent_id)));
 	agents_seen_note(request->worker->agents, request->principal.tenant, agent_id);
 	return waiters_begin(request->worker->waiters, request, &wish);
 }

@@ -19,8 +19,9 @@ constant(struct request *request, struct slice text)
 enum step
 api_root(struct request *request)
 {
-	return constant(request, SLICE("{\"name\":\"agentd\",\"version\":\"" PACKAGE_VERSION "\",\"links\":{\"api\":\"/api/v1\","
-	                               "\"openapi\":\"/openapi.json\",\"docs\":\"/docs\",\"health\":\"/health\"}}"));
+	return constant(request,
+	                SLICE("{\"name\":\"agentd\",\"version\":\"" PACKAGE_VERSION "\",\"links\":{\"api\":\"/api/v1\","
+	                      "\"openapi\":\"/openapi.json\",\"docs\":\"/docs\",\"health\":\"/health\"}}"));
 }
 
 enum step
@@ -74,29 +75,30 @@ api_openapi(struct request *request)
 
 /* The document for people: one page without anything from elsewhere. */
 static const char docs_page[] =
-	"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-	"<title>agentd API</title><style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-	"code,pre{font:14px/1.4 ui-monospace,monospace}pre{background:#8882;padding:.7rem;overflow:auto}"
-	"summary{cursor:pointer}b.m{display:inline-block;width:4.5rem}h2{margin-top:2rem}</style>"
-	"<h1>agentd API</h1><p>Made from <a href=/openapi.json>/openapi.json</a>.<div id=all>Loading.</div><script>"
-	"fetch('/openapi.json').then(r=>r.json()).then(d=>{const all=document.getElementById('all');all.textContent='';"
-	"const el=(t,x,p)=>{const e=document.createElement(t);if(x)e.textContent=x;p.append(e);return e};"
-	"const tags={};for(const [path,ops] of Object.entries(d.paths))for(const [verb,op] of Object.entries(ops))"
-	"(tags[op.tags[0]]||=[]).push([verb,path,op]);"
-	"for(const [tag,rows] of Object.entries(tags)){el('h2',tag,all);for(const [verb,path,op] of rows){"
-	"const box=el('details','',all),s=el('summary','',box),m=el('b',verb.toUpperCase(),s);m.className='m';"
-	"el('code',path,s);el('span','  '+op.summary,s);if(op.description)el('p',op.description,box);"
-	"for(const p of op.parameters)el('p',p.in+' '+p.name+': '+(p.description||''),box);"
-	"if(op.requestBody)el('pre',JSON.stringify(Object.values(op.requestBody.content)[0].schema,null,1),box)}}})"
-	"</script></html>";
+    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+    "<title>agentd API</title><style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "code,pre{font:14px/1.4 ui-monospace,monospace}pre{background:#8882;padding:.7rem;overflow:auto}"
+    "summary{cursor:pointer}b.m{display:inline-block;width:4.5rem}h2{margin-top:2rem}</style>"
+    "<h1>agentd API</h1><p>Made from <a href=/openapi.json>/openapi.json</a>.<div id=all>Loading.</div><script>"
+    "fetch('/openapi.json').then(r=>r.json()).then(d=>{const all=document.getElementById('all');all.textContent='';"
+    "const el=(t,x,p)=>{const e=document.createElement(t);if(x)e.textContent=x;p.append(e);return e};"
+    "const tags={};for(const [path,ops] of Object.entries(d.paths))for(const [verb,op] of Object.entries(ops))"
+    "(tags[op.tags[0]]||=[]).push([verb,path,op]);"
+    "for(const [tag,rows] of Object.entries(tags)){el('h2',tag,all);for(const [verb,path,op] of rows){"
+    "const box=el('details','',all),s=el('summary','',box),m=el('b',verb.toUpperCase(),s);m.className='m';"
+    "el('code',path,s);el('span','  '+op.summary,s);if(op.description)el('p',op.description,box);"
+    "for(const p of op.parameters)el('p',p.in+' '+p.name+': '+(p.description||''),box);"
+    "if(op.requestBody)el('pre',JSON.stringify(Object.values(op.requestBody.content)[0].schema,null,1),box)}}})"
+    "</script></html>";
 
 enum step
 api_docs(struct request *request)
 {
 	request->content_type = "text/html; charset=utf-8";
-	request_add_header(request, "Content-Security-Policy",
-	                   SLICE("default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-	                         "base-uri 'none'; frame-ancestors 'none'"));
+	request_add_header(
+	    request, "Content-Security-Policy",
+	    SLICE("default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+	          "base-uri 'none'; frame-ancestors 'none'"));
 	return constant(request, SLICE(docs_page));
 }
 

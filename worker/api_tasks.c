@@ -146,7 +146,8 @@ api_lease(struct request *request)
 	else
 		(void)!field_check_object(fields_lease, &request->body, 0, false, "", fields, errors);
 	if (errors->count)
-		return request_fail_fields(request, ERROR_VALIDATION_FAILED, errors, "errors lists every field that does not fit");
+		return request_fail_fields(request, ERROR_VALIDATION_FAILED, errors,
+		                           "errors lists every field that does not fit");
 	if (fields[LEASE_S].text.data)
 		lease_s = seconds(fields[LEASE_S].text);
 	ask_set(values, QUERY_TASK_LEASE, "tenant", ask_tenant(request));
@@ -154,7 +155,8 @@ api_lease(struct request *request)
 	        collect_queues(request, fields[ROLES].token, fields[AGENT_ID].text, &wish));
 	ask_set(values, QUERY_TASK_LEASE, "agent_id", fields[AGENT_ID].text);
 	ask_set(values, QUERY_TASK_LEASE, "max", fields[MAX_TASKS].text);
-	ask_set(values, QUERY_TASK_LEASE, "lease_ms", slice_of(arena_printf(&request->arena, "%lld", llround(lease_s * 1000))));
+	ask_set(values, QUERY_TASK_LEASE, "lease_ms",
+	        slice_of(arena_printf(&request->arena, "%lld", llround(lease_s * 1000))));
 	wish.values = values;
 	wish.wait_us = request->worker->draining ? 0 : llround(seconds(fields[WAIT_S].text) * 1000000);
 	wish.key = slice_of(arena_printf(&request->arena, "lease %lld %.*s", (long long)request->principal.tenant,
@@ -167,11 +169,12 @@ api_lease(struct request *request)
 static void
 write_stale(struct call *call, const struct db_result *result)
 {
-	struct problem problem = {.error = ERROR_STALE_EPOCH,
-	                          .detail = SLICE("this lease has ended: the task was settled, taken back or leased again; drop the work"),
-	                          .request_id = call->request->id,
-	                          .task_status = db_get(result, 0, "status"),
-	                          .current_epoch = db_get(result, 0, "_epoch")};
+	struct problem problem = {
+	    .error = ERROR_STALE_EPOCH,
+	    .detail = SLICE("this lease has ended: the task was settled, taken back or leased again; drop the work"),
+	    .request_id = call->request->id,
+	    .task_status = db_get(result, 0, "status"),
+	    .current_epoch = db_get(result, 0, "_epoch")};
 
 	call->is_error = true;
 	call->status = error_kind(ERROR_STALE_EPOCH)->status;

@@ -3,8 +3,18 @@
 #include "uuid.h"
 
 enum source {
-	SOURCE_CONSTANT, SOURCE_DERIVED, SOURCE_PATH, SOURCE_BODY, SOURCE_QUERY,
-	SOURCE_TENANT, SOURCE_ACTOR, SOURCE_ACTOR_ID, SOURCE_ADDRESS, SOURCE_REQUEST_ID, SOURCE_NEW_ID, SOURCE_ALL_KEYS
+	SOURCE_CONSTANT,
+	SOURCE_DERIVED,
+	SOURCE_PATH,
+	SOURCE_BODY,
+	SOURCE_QUERY,
+	SOURCE_TENANT,
+	SOURCE_ACTOR,
+	SOURCE_ACTOR_ID,
+	SOURCE_ADDRESS,
+	SOURCE_REQUEST_ID,
+	SOURCE_NEW_ID,
+	SOURCE_ALL_KEYS
 };
 
 struct binding {
@@ -20,8 +30,9 @@ static const struct {
 	const char *name;
 	enum source source;
 } specials[] = {
-	{"tenant", SOURCE_TENANT}, {"actor", SOURCE_ACTOR}, {"actor_id", SOURCE_ACTOR_ID}, {"address", SOURCE_ADDRESS},
-	{"request_id", SOURCE_REQUEST_ID}, {"id", SOURCE_NEW_ID}, {"all_keys", SOURCE_ALL_KEYS},
+    {"tenant", SOURCE_TENANT},     {"actor", SOURCE_ACTOR},           {"actor_id", SOURCE_ACTOR_ID},
+    {"address", SOURCE_ADDRESS},   {"request_id", SOURCE_REQUEST_ID}, {"id", SOURCE_NEW_ID},
+    {"all_keys", SOURCE_ALL_KEYS},
 };
 
 static bool
@@ -59,7 +70,7 @@ resolve(const struct endpoint *endpoint, const char *name, struct binding *bindi
 	for (int i = 0; i < ENDPOINT_CONSTANTS_MAX && endpoint->constants[i].name; i++)
 		if (strcmp(endpoint->constants[i].name, name) == 0) {
 			*binding_r = (struct binding){
-				endpoint->constants[i].value == ENDPOINT_DERIVED ? SOURCE_DERIVED : SOURCE_CONSTANT, i};
+			    endpoint->constants[i].value == ENDPOINT_DERIVED ? SOURCE_DERIVED : SOURCE_CONSTANT, i};
 			return true;
 		}
 	*binding_r = (struct binding){SOURCE_PATH, find_placeholder(endpoint->path, name)};
@@ -85,7 +96,7 @@ bind_init(void)
 			if (!resolve(&endpoint_table[i], query->params[p].name, &bindings[i][p])) {
 				fprintf(stderr, "agentd: endpoint %s: nothing gives @%s of %s\n", endpoint_table[i].operation,
 				        query->params[p].name, query->name);
-				INVARIANT(!"every parameter resolves");
+				abort();
 			}
 	}
 }

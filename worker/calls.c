@@ -27,7 +27,9 @@ call_fail(struct call *call, enum error error, const char *detail)
 bool
 call_fail_fields(struct call *call, const struct field_errors *errors)
 {
-	struct problem problem = {.error = ERROR_VALIDATION_FAILED, .request_id = call->request->id, .errors = errors,
+	struct problem problem = {.error = ERROR_VALIDATION_FAILED,
+	                          .request_id = call->request->id,
+	                          .errors = errors,
 	                          .detail = SLICE("errors lists every field that does not fit")};
 
 	return fail(call, &problem);
@@ -96,7 +98,8 @@ page_limit(const struct request *request)
 {
 	int index = field_find(request->endpoint->query, SLICE("limit"));
 
-	return index < 0 ? 1000 : (int)strtol(arena_string((struct arena *)&request->arena, request->query[index].text), NULL, 10);
+	return index < 0 ? 1000
+	                 : (int)strtol(arena_string((struct arena *)&request->arena, request->query[index].text), NULL, 10);
 }
 
 void

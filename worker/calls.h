@@ -1,8 +1,9 @@
 /*
  * calls.h - the handle stage for endpoints with a query: one call for the body, or one for each element of an array.
  *
- * Each call has its own outcome. Alone, its outcome is the answer; in an array, the answer is an array of the same order
- * of {"status": n, "body": ...}. Calls go to the database side by side, so those of a :batch query share executions.
+ * Each call has its own outcome. Alone, its outcome is the answer; in an array, the answer is an array of the same
+ * order of {"status": n, "body": ...}. Calls go to the database side by side, so those of a :batch query share
+ * executions.
  */
 #ifndef AGENTD_CALLS_H
 #define AGENTD_CALLS_H
@@ -14,7 +15,7 @@ enum { CALLS_MAX = 1000 };
 
 struct call {
 	struct request *request;
-	int token; /* of its object in the body; JSON_NONE without a body */
+	int token;           /* of its object in the body; JSON_NONE without a body */
 	enum query_id query; /* of the endpoint, unless call_switch() chose another */
 	struct field_value *fields;
 	struct slice *values;

@@ -108,7 +108,8 @@ pause_reading(struct conn *conn, bool pause)
 		event_active(conn->read_event, EV_READ, 0);
 }
 
-/* No more requests: says so to the peer and reads what it still sends, so that it can read the answer (RFC 9112 9.6). */
+/* No more requests: says so to the peer and reads what it still sends, so that it can read the answer (RFC 9112 9.6).
+ */
 static void
 linger(struct conn *conn)
 {
@@ -294,8 +295,9 @@ conn_watch_close(struct conn *conn)
 static void
 name_peer(struct conn *conn, const struct sockaddr *peer)
 {
-	const void *address = peer->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr
-	                                                  : (const void *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr;
+	const void *address = peer->sa_family == AF_INET6
+	                          ? (const void *)&((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr
+	                          : (const void *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr;
 
 	if (!inet_ntop(peer->sa_family, address, conn->address, sizeof(conn->address)))
 		snprintf(conn->address, sizeof(conn->address), "unknown");
@@ -350,7 +352,7 @@ expire(struct conn *conn)
 	} else {
 		conn->parser.error_status = 408;
 		conn->parser.error_detail =
-			conn->headers_seen ? "the body did not arrive in time" : "the head of the request did not arrive in time";
+		    conn->headers_seen ? "the body did not arrive in time" : "the head of the request did not arrive in time";
 	}
 	conn->request = request_new(conn, true);
 	request_run(conn->request);

@@ -28,7 +28,7 @@ struct conn {
 	enum conn_wait wait;
 	int64_t deadline_us;
 	bool read_paused;
-	bool closing;  /* after what is in out was written */
+	bool closing; /* after what is in out was written */
 	bool headers_seen;
 	bool continue_sent;
 	struct buf in;

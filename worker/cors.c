@@ -6,12 +6,14 @@
 
 /* A wildcard never goes with credentials: any page could then act as the user. */
 static const struct cors_verdict policies[] = {
-	[CORS_OFF] = {.allowed = false},
-	[CORS_DEVELOPMENT] = {true, true, false, "GET, POST, PUT, DELETE, PATCH, OPTIONS", NULL, EXPOSED, 3600},
-	[CORS_PRODUCTION] = {true, false, true, "GET, POST, PUT, DELETE, OPTIONS",
-                         "Content-Type, Authorization, X-API-Key, Accept, Accept-Language", EXPOSED ", X-RateLimit-Reset", 7200},
-	[CORS_PUBLIC] = {true, true, false, "GET, OPTIONS", "Content-Type, Accept", "X-RateLimit-Limit, X-RateLimit-Remaining", 86400},
-	[CORS_INTERNAL] = {true, false, true, "GET, POST, PUT, DELETE, PATCH, OPTIONS", NULL, EXPOSED, 3600},
+    [CORS_OFF] = {.allowed = false},
+    [CORS_DEVELOPMENT] = {true, true, false, "GET, POST, PUT, DELETE, PATCH, OPTIONS", NULL, EXPOSED, 3600},
+    [CORS_PRODUCTION] = {true, false, true, "GET, POST, PUT, DELETE, OPTIONS",
+                         "Content-Type, Authorization, X-API-Key, Accept, Accept-Language",
+                         EXPOSED ", X-RateLimit-Reset", 7200},
+    [CORS_PUBLIC] = {true, true, false, "GET, OPTIONS", "Content-Type, Accept",
+                     "X-RateLimit-Limit, X-RateLimit-Remaining", 86400},
+    [CORS_INTERNAL] = {true, false, true, "GET, POST, PUT, DELETE, PATCH, OPTIONS", NULL, EXPOSED, 3600},
 };
 
 static bool

@@ -1,5 +1,6 @@
 /*
- * cors.h - which origins a browser may call from: the four policies of the settings (Fetch standard, CORS protocol). Pure.
+ * cors.h - which origins a browser may call from: the four policies of the settings (Fetch standard, CORS protocol).
+ * Pure.
  */
 #ifndef AGENTD_CORS_H
 #define AGENTD_CORS_H
@@ -11,7 +12,7 @@ struct config;
 
 struct cors_verdict {
 	bool allowed;
-	bool any;         /* Access-Control-Allow-Origin: * */
+	bool any; /* Access-Control-Allow-Origin: * */
 	bool credentials;
 	const char *methods;
 	const char *headers; /* NULL: whatever was asked for */

@@ -118,7 +118,7 @@ text_fault(const struct field *field, struct slice text, struct arena *arena)
 		return in_choices(field, text) ? NULL : choices_text(field, arena);
 	if ((int64_t)length < field->min)
 		return field->min == 1 ? "must not be empty"
-							   : arena_printf(arena, "must have at least %lld characters", (long long)field->min);
+		                       : arena_printf(arena, "must have at least %lld characters", (long long)field->min);
 	if ((int64_t)length > max)
 		return arena_printf(arena, "must have at most %lld characters", (long long)max);
 	return NULL;
@@ -168,9 +168,9 @@ check_array(const struct field *field, const struct json *json, int at, const ch
 	int index = 0;
 
 	if (json_size(json, at) < field->min || json_size(json, at) > max) {
-		field_error_add(errors, pointer, "out_of_range",
-		                arena_printf(errors->arena, "must have from %lld to %lld elements", (long long)field->min,
-		                             (long long)max));
+		field_error_add(
+		    errors, pointer, "out_of_range",
+		    arena_printf(errors->arena, "must have from %lld to %lld elements", (long long)field->min, (long long)max));
 		return false;
 	}
 	for (int i = json_first(json, at); i != JSON_NONE; i = json_next(json, at, i), index++) {
@@ -198,10 +198,15 @@ check_object(const struct field *field, const struct json *json, int at, const c
 static const char *
 type_name(enum field_type type)
 {
-	static const char *const names[] = {
-		[FIELD_TEXT] = "must be a string", [FIELD_INT] = "must be a whole number", [FIELD_NUMBER] = "must be a number",
-		[FIELD_BOOL] = "must be true or false", [FIELD_UUID] = "must be a string", [FIELD_TIME] = "must be a string",
-		[FIELD_JSON] = "", [FIELD_OBJECT] = "must be an object", [FIELD_ARRAY] = "must be an array"};
+	static const char *const names[] = {[FIELD_TEXT] = "must be a string",
+	                                    [FIELD_INT] = "must be a whole number",
+	                                    [FIELD_NUMBER] = "must be a number",
+	                                    [FIELD_BOOL] = "must be true or false",
+	                                    [FIELD_UUID] = "must be a string",
+	                                    [FIELD_TIME] = "must be a string",
+	                                    [FIELD_JSON] = "",
+	                                    [FIELD_OBJECT] = "must be an object",
+	                                    [FIELD_ARRAY] = "must be an array"};
 
 	return names[type];
 }
@@ -210,9 +215,9 @@ static enum json_type
 json_type_of(enum field_type type)
 {
 	static const enum json_type types[] = {
-		[FIELD_TEXT] = JSON_STRING, [FIELD_INT] = JSON_NUMBER, [FIELD_NUMBER] = JSON_NUMBER, [FIELD_BOOL] = JSON_BOOL,
-		[FIELD_UUID] = JSON_STRING, [FIELD_TIME] = JSON_STRING, [FIELD_JSON] = JSON_NULL, [FIELD_OBJECT] = JSON_OBJECT,
-		[FIELD_ARRAY] = JSON_ARRAY};
+	    [FIELD_TEXT] = JSON_STRING, [FIELD_INT] = JSON_NUMBER,    [FIELD_NUMBER] = JSON_NUMBER,
+	    [FIELD_BOOL] = JSON_BOOL,   [FIELD_UUID] = JSON_STRING,   [FIELD_TIME] = JSON_STRING,
+	    [FIELD_JSON] = JSON_NULL,   [FIELD_OBJECT] = JSON_OBJECT, [FIELD_ARRAY] = JSON_ARRAY};
 
 	return types[type];
 }
@@ -288,7 +293,8 @@ check_member(const struct field *fields, const struct json *json, int key, bool 
 	/* null means absent, except where null itself is the payload. */
 	if (json_type(json, value) == JSON_NULL && fields[index].type != FIELD_JSON)
 		return true;
-	return check_value(&fields[index], json, value, member_pointer(prefix, name, errors->arena), &values[index], errors);
+	return check_value(&fields[index], json, value, member_pointer(prefix, name, errors->arena), &values[index],
+	                   errors);
 }
 
 bool

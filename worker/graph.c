@@ -155,7 +155,9 @@ read_gate(struct graph *graph, int index)
 {
 	struct node *node = &graph->nodes[index];
 	int gate = get(node, "gate")->token;
-	int target = gate == JSON_NONE ? JSON_NONE : json_type(graph->json, gate) == JSON_OBJECT ? json_get(graph->json, gate, "on_revision") : JSON_NONE;
+	int target = gate == JSON_NONE                             ? JSON_NONE
+	             : json_type(graph->json, gate) == JSON_OBJECT ? json_get(graph->json, gate, "on_revision")
+	                                                           : JSON_NONE;
 	int rounds = JSON_NONE;
 	struct node *found;
 
@@ -288,7 +290,7 @@ write_rows(struct graph *graph, struct graph_rows *rows_r)
 		}
 		if (node->dep_count == 0)
 			rows_r->queues[rows_r->queue_count++] =
-				task_input_queue(get(node, "role")->text, get(node, "agent_id")->text, graph->arena);
+			    task_input_queue(get(node, "role")->text, get(node, "agent_id")->text, graph->arena);
 	}
 	json_write_array_close(&task);
 	json_write_array_close(&dep);

@@ -15,7 +15,7 @@
 enum { GRAPH_TASKS_MAX = 500 };
 
 struct graph_rows {
-	struct slice tasks;        /* JSON arrays for the query workflow_create */
+	struct slice tasks; /* JSON arrays for the query workflow_create */
 	struct slice dependencies;
 	struct slice revisions;
 	struct slice *queues; /* of tasks that are ready at once */

@@ -3,9 +3,9 @@
  *
  * Pure: no I/O, no clock, no memory of its own; fuzzed. Follows RFC 9112 and refuses what RFC 9112 lets a server
  * refuse: CRLF only, exactly one Host, Content-Length digits once, Transfer-Encoding exactly `chunked` once and never
- * with Content-Length or on HTTP/1.0, obs-fold, control characters, bare CR or LF. After an error the connection must be
- * closed: the framing is lost. The caller keeps one contiguous buffer that begins at the message; the buffer may move
- * between calls, so everything found is an offset (struct http_span).
+ * with Content-Length or on HTTP/1.0, obs-fold, control characters, bare CR or LF. After an error the connection must
+ * be closed: the framing is lost. The caller keeps one contiguous buffer that begins at the message; the buffer may
+ * move between calls, so everything found is an offset (struct http_span).
  */
 #ifndef AGENTD_HTTP_PARSE_H
 #define AGENTD_HTTP_PARSE_H
@@ -21,7 +21,13 @@ enum {
 };
 
 enum http_method {
-	HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS,
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OPTIONS,
 	HTTP_METHOD_OTHER, /* a valid token that nothing here implements: answer 501 */
 	HTTP_METHOD_COUNT
 };
@@ -32,15 +38,15 @@ struct http_span {
 };
 
 struct http_header {
-	struct http_span name; /* as sent; compare without case */
+	struct http_span name;  /* as sent; compare without case */
 	struct http_span value; /* optional white space trimmed */
 };
 
 enum http_event {
-	HTTP_MORE,  /* feed more bytes */
+	HTTP_MORE,         /* feed more bytes */
 	HTTP_HEADERS_DONE, /* told once: the head is complete and valid; call again for the body */
-	HTTP_COMPLETE, /* the whole message is there: body, consumed are set */
-	HTTP_ERROR  /* error_status and error_detail say why; answer and close */
+	HTTP_COMPLETE,     /* the whole message is there: body, consumed are set */
+	HTTP_ERROR         /* error_status and error_detail say why; answer and close */
 };
 
 struct http_parser {
@@ -50,7 +56,8 @@ struct http_parser {
 	/* Valid from HTTP_HEADERS_DONE on. */
 	enum http_method method;
 	struct http_span method_text;
-	struct http_span path;  /* raw, still percent-encoded but valid: no %00, no encoded slash or backslash, no dot segments */
+	struct http_span
+	    path; /* raw, still percent-encoded but valid: no %00, no encoded slash or backslash, no dot segments */
 	struct http_span query; /* raw, without the question mark; len 0 when absent */
 	bool asterisk;          /* OPTIONS * */
 	int minor_version;      /* HTTP/1.0 or 1.1 */

@@ -51,7 +51,8 @@ key_cache_free(struct key_cache *cache)
 {
 	struct item *item, *next;
 
-	HASH_ITER (hh, cache->items, item, next) {
+	HASH_ITER(hh, cache->items, item, next)
+	{
 		HASH_DEL(cache->items, item);
 		free(item);
 	}
@@ -64,7 +65,8 @@ make_room(struct key_cache *cache)
 {
 	struct item *item, *next;
 
-	HASH_ITER (hh, cache->items, item, next) {
+	HASH_ITER(hh, cache->items, item, next)
+	{
 		if (HASH_COUNT(cache->items) < KEY_CACHE_MAX)
 			return;
 		if (!item->fetching && !item->used && !item->failed) {
@@ -195,7 +197,8 @@ key_cache_flush(struct key_cache *cache)
 {
 	struct item *item, *next;
 
-	HASH_ITER (hh, cache->items, item, next) {
+	HASH_ITER(hh, cache->items, item, next)
+	{
 		struct flush *flush;
 		if (!item->used && !item->failed)
 			continue;

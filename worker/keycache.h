@@ -1,8 +1,9 @@
 /*
  * keycache.h - API keys that this worker has looked up lately, good and unknown ones, and how often each was used.
  *
- * An entry is believed for KEY_CACHE_US, so that a revoked key is refused everywhere within that time; then it is looked
- * up again, once for all requests that wait for it. Uses are counted here and written in one statement now and then.
+ * An entry is believed for KEY_CACHE_US, so that a revoked key is refused everywhere within that time; then it is
+ * looked up again, once for all requests that wait for it. Uses are counted here and written in one statement now and
+ * then.
  */
 #ifndef AGENTD_KEYCACHE_H
 #define AGENTD_KEYCACHE_H

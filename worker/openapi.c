@@ -10,9 +10,9 @@ static void write_field(struct json_writer *w, const struct field *field, bool a
 static const char *
 type_of(enum field_type type)
 {
-	static const char *const types[] = {
-		[FIELD_TEXT] = "string", [FIELD_INT] = "integer", [FIELD_NUMBER] = "number", [FIELD_BOOL] = "boolean",
-		[FIELD_UUID] = "string", [FIELD_TIME] = "string", [FIELD_JSON] = NULL, [FIELD_OBJECT] = "object", [FIELD_ARRAY] = "array"};
+	static const char *const types[] = {[FIELD_TEXT] = "string",  [FIELD_INT] = "integer",   [FIELD_NUMBER] = "number",
+	                                    [FIELD_BOOL] = "boolean", [FIELD_UUID] = "string",   [FIELD_TIME] = "string",
+	                                    [FIELD_JSON] = NULL,      [FIELD_OBJECT] = "object", [FIELD_ARRAY] = "array"};
 
 	return types[type];
 }
@@ -34,7 +34,9 @@ write_bounds(struct json_writer *w, const struct field *field)
 		if (field->min)
 			json_write_member_int(w, text ? "minLength" : "minItems", field->min);
 		json_write_member_int(w, text ? "maxLength" : "maxItems",
-		                      field->max ? field->max : text ? FIELD_TEXT_MAX : FIELD_ARRAY_MAX);
+		                      field->max ? field->max
+		                      : text     ? FIELD_TEXT_MAX
+		                                 : FIELD_ARRAY_MAX);
 	}
 }
 
@@ -296,8 +298,8 @@ write_responses(struct json_writer *w, const struct endpoint *endpoint)
 static void
 write_operation(struct json_writer *w, const struct endpoint *endpoint)
 {
-	static const char *const verbs[] = {[HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put",
-	                                    [HTTP_PATCH] = "patch", [HTTP_DELETE] = "delete"};
+	static const char *const verbs[] = {
+	    [HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put", [HTTP_PATCH] = "patch", [HTTP_DELETE] = "delete"};
 
 	json_write_key(w, verbs[endpoint->method]);
 	json_write_object_open(w);
@@ -356,12 +358,19 @@ is_first_of_schema(int index)
 	return endpoint_table[index].reply != NULL;
 }
 
-static const struct field problem_error_fields[] = {
-	{.name = "pointer", .type = FIELD_TEXT}, {.name = "code", .type = FIELD_TEXT}, {.name = "detail", .type = FIELD_TEXT}, {0}};
+static const struct field problem_error_fields[] = {{.name = "pointer", .type = FIELD_TEXT},
+                                                    {.name = "code", .type = FIELD_TEXT},
+                                                    {.name = "detail", .type = FIELD_TEXT},
+                                                    {0}};
 static const struct field problem_fields[] = {
-	{.name = "type", .type = FIELD_TEXT}, {.name = "title", .type = FIELD_TEXT}, {.name = "status", .type = FIELD_INT},
-	{.name = "detail", .type = FIELD_TEXT}, {.name = "code", .type = FIELD_TEXT, .doc = "stable: programs may depend on it"},
-	{.name = "request_id", .type = FIELD_TEXT}, {.name = "errors", .type = FIELD_ARRAY, .fields = problem_error_fields}, {0}};
+    {.name = "type", .type = FIELD_TEXT},
+    {.name = "title", .type = FIELD_TEXT},
+    {.name = "status", .type = FIELD_INT},
+    {.name = "detail", .type = FIELD_TEXT},
+    {.name = "code", .type = FIELD_TEXT, .doc = "stable: programs may depend on it"},
+    {.name = "request_id", .type = FIELD_TEXT},
+    {.name = "errors", .type = FIELD_ARRAY, .fields = problem_error_fields},
+    {0}};
 
 static void
 write_components(struct json_writer *w)
@@ -370,7 +379,8 @@ write_components(struct json_writer *w)
 	json_write_object_open(w);
 	json_write_key(w, "securitySchemes");
 	json_write_raw(w, SLICE("{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":\"An access token of "
-	                        "/auth/login, or an API key\"},\"apiKey\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\"}}"));
+	                        "/auth/login, or an API "
+	                        "key\"},\"apiKey\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\"}}"));
 	json_write_key(w, "schemas");
 	json_write_object_open(w);
 	json_write_key(w, "Problem");

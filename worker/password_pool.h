@@ -1,8 +1,8 @@
 /*
  * password_pool.h - password hashing off the event loop: a small thread pool with a bounded queue.
  *
- * The pool belongs to one worker. Jobs are queued from the loop's thread and their callbacks run on it, never before the
- * call returned. Passwords are copied, and the copies are wiped as soon as they were used.
+ * The pool belongs to one worker. Jobs are queued from the loop's thread and their callbacks run on it, never before
+ * the call returned. Passwords are copied, and the copies are wiped as soon as they were used.
  */
 #ifndef AGENTD_PASSWORD_POOL_H
 #define AGENTD_PASSWORD_POOL_H

@@ -17,7 +17,16 @@ struct request;
 TAILQ_HEAD(conn_list, conn);
 
 /* What a connection waits for; each kind has one fixed time, so its list is in order of deadline. */
-enum conn_wait { CONN_WAIT_IDLE, CONN_WAIT_HEAD, CONN_WAIT_BODY, CONN_WAIT_WRITE, CONN_WAIT_LINGER, CONN_WAIT_ANSWER, CONN_WAIT_LONG, CONN_WAIT_COUNT };
+enum conn_wait {
+	CONN_WAIT_IDLE,
+	CONN_WAIT_HEAD,
+	CONN_WAIT_BODY,
+	CONN_WAIT_WRITE,
+	CONN_WAIT_LINGER,
+	CONN_WAIT_ANSWER,
+	CONN_WAIT_LONG,
+	CONN_WAIT_COUNT
+};
 
 struct worker {
 	const struct heritage *heritage;

@@ -15,8 +15,9 @@ static const struct {
 	char name[16];
 	request_step *run;
 } stages[] = {
-	{"route", stage_route}, {"cors", stage_cors}, {"authenticate", stage_authenticate}, {"limit", stage_limit},
-	{"authorize", stage_authorize}, {"body", stage_body}, {"handle", stage_handle}, {"reply", stage_reply},
+    {"route", stage_route},   {"cors", stage_cors},           {"authenticate", stage_authenticate},
+    {"limit", stage_limit},   {"authorize", stage_authorize}, {"body", stage_body},
+    {"handle", stage_handle}, {"reply", stage_reply},
 };
 
 enum { STAGE_COUNT = ARRAY_LENGTH(stages), STAGE_REPLY = STAGE_COUNT - 1 };

@@ -1,5 +1,6 @@
 /*
- * stage.c - the short stages: route, cors, limit, authorize, body, reply. authenticate and handle have files of their own.
+ * stage.c - the short stages: route, cors, limit, authorize, body, reply. authenticate and handle have files of their
+ * own.
  */
 #include "clock.h"
 #include "config.h"
@@ -44,7 +45,8 @@ stage_route(struct request *request)
 	request->endpoint = route.endpoint;
 	request->allowed = route.allowed;
 	if (!route.allowed)
-		return request_fail(request, ERROR_NOT_FOUND, "there is nothing at this path; /openapi.json lists what there is");
+		return request_fail(request, ERROR_NOT_FOUND,
+		                    "there is nothing at this path; /openapi.json lists what there is");
 	if (!route.endpoint && request->method == HTTP_OPTIONS)
 		return answer_options(request);
 	if (!route.endpoint) {
@@ -152,7 +154,8 @@ stage_limit(struct request *request)
 	const struct config *config = request->worker->config;
 	enum limit_class class = request->endpoint->limit;
 	struct limit_rule rule = {.strategy = (enum limit_strategy)config->rate_limit_strategy,
-	                          .limit = request->principal.rate_limit ? request->principal.rate_limit : config->rate_limit,
+	                          .limit =
+	                              request->principal.rate_limit ? request->principal.rate_limit : config->rate_limit,
 	                          .window_us = config->rate_limit_window_s * 1000000};
 
 	if (class == LIMIT_CLASS_NONE)
@@ -166,7 +169,8 @@ stage_limit(struct request *request)
 		return STEP_NEXT;
 	request->retry_after_s = (request->limit.retry_us + 999999) / 1000000;
 	return request_fail(request, ERROR_RATE_LIMITED, "the limit is %lld requests in %lld s; try again in %lld s",
-	                    (long long)rule.limit, (long long)config->rate_limit_window_s, (long long)request->retry_after_s);
+	                    (long long)rule.limit, (long long)config->rate_limit_window_s,
+	                    (long long)request->retry_after_s);
 }
 
 enum step
@@ -177,7 +181,8 @@ stage_authorize(struct request *request)
 	if (perm == PERM_NONE || (request->principal.perms & 1u << perm))
 		return STEP_NEXT;
 	if (perm == PERM_ANY)
-		return request_fail(request, ERROR_FORBIDDEN, "the role %.*s is not known here", SLICE_ARG(request->principal.role));
+		return request_fail(request, ERROR_FORBIDDEN, "the role %.*s is not known here",
+		                    SLICE_ARG(request->principal.role));
 	return request_fail(request, ERROR_FORBIDDEN, "this needs the permission %s, which the role %.*s does not have",
 	                    perm_name(perm), SLICE_ARG(request->principal.role));
 }

@@ -5,7 +5,7 @@ static const struct {
 	const char *name;
 	const char *tasks;
 } templates[] = {
-	{"review",
+    {"review",
      "[{\"key\":\"analyst\",\"role\":\"sena\","
      "\"description\":\"Name the domain, pick tools that exist, decompose into sub-problems, give a confidence.\"},"
      "{\"key\":\"gatekeeper\",\"role\":\"lubit\",\"depends_on\":[\"analyst\"],"
@@ -14,7 +14,8 @@ static const struct {
      "{\"key\":\"executor\",\"role\":\"gitcode\",\"depends_on\":[\"analyst\",\"gatekeeper\"],"
      "\"description\":\"Run each sub-problem on the real input and report findings.\"},"
      "{\"key\":\"reviewer\",\"role\":\"rune\",\"depends_on\":[\"analyst\",\"gatekeeper\",\"executor\"],"
-     "\"description\":\"Score transparency, collaboration, autonomy and fairness from the record; give the verdict.\"}]"},
+     "\"description\":\"Score transparency, collaboration, autonomy and fairness from the record; give the "
+     "verdict.\"}]"},
 };
 
 struct slice

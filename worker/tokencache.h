@@ -2,7 +2,8 @@
  * tokencache.h - tokens whose signature this worker has checked already: the same token is not checked twice.
  *
  * The signing keys do not change while a process lives, so a good token stays good until it expires; what can end it
- * earlier (a revoked session) is looked at by the caller, not here. A fixed table: a new token takes an old one's place.
+ * earlier (a revoked session) is looked at by the caller, not here. A fixed table: a new token takes an old one's
+ * place.
  */
 #ifndef AGENTD_TOKENCACHE_H
 #define AGENTD_TOKENCACHE_H

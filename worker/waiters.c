@@ -240,7 +240,8 @@ waiters_tick(struct waiters *waiters, int64_t now_us)
 {
 	struct group *group, *next;
 
-	HASH_ITER (hh, waiters->groups, group, next) {
+	HASH_ITER(hh, waiters->groups, group, next)
+	{
 		group->members++;
 		end_due(group, now_us);
 		if (now_us >= group->poll_us) {
@@ -268,10 +269,10 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
-	HASH_ITER (hh, waiters->groups, group, next)
-		/* While statements are on their way the mark stays: it is looked at when they are back. */
-		if (group->asking == 0 && take_marks(waiters, group))
-			group_look(group);
+	HASH_ITER(hh, waiters->groups, group, next)
+	/* While statements are on their way the mark stays: it is looked at when they are back. */
+	if (group->asking == 0 && take_marks(waiters, group))
+		group_look(group);
 }
 
 struct waiters *
@@ -292,7 +293,8 @@ waiters_free(struct waiters *waiters)
 {
 	struct group *group, *next;
 
-	HASH_ITER (hh, waiters->groups, group, next) {
+	HASH_ITER(hh, waiters->groups, group, next)
+	{
 		HASH_DEL(waiters->groups, group);
 		free(group->key);
 		free(group);

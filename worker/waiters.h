@@ -1,10 +1,10 @@
 /*
  * waiters.h - requests that wait for work: leases and inboxes.
  *
- * A waiter holds no database connection. Waiters for the same thing form a group, first come first served. A group looks
- * when one of its queues is marked on the node's ready board, and once a second anyway (other nodes are not heard). Then
- * the first waiter asks; when it gets something, the next two ask, then four: a burst of work wakes as many as it can
- * feed, and an empty queue costs one statement.
+ * A waiter holds no database connection. Waiters for the same thing form a group, first come first served. A group
+ * looks when one of its queues is marked on the node's ready board, and once a second anyway (other nodes are not
+ * heard). Then the first waiter asks; when it gets something, the next two ask, then four: a burst of work wakes as
+ * many as it can feed, and an empty queue costs one statement.
  */
 #ifndef AGENTD_WAITERS_H
 #define AGENTD_WAITERS_H
