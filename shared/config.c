@@ -295,6 +295,19 @@ is_file_of_plain_setting(const char *name)
 	return false;
 }
 
+/* What `agentctl work` tells the command that it runs: agentd may be started by such a command. */
+static bool
+is_of_a_task(const char *variable)
+{
+	static const char *const names[] = {"TASK_ID", "LEASE_EPOCH", "DEADLINE", "AGENT_ID", "ROLE", "WORKFLOW_ID"};
+	const char *name = variable + strlen(CONFIG_PREFIX);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		if (strncmp(name, names[i], strlen(names[i])) == 0 && name[strlen(names[i])] == '=')
+			return true;
+	return false;
+}
+
 /* The value is not shown: it may be a secret whose name was mistyped. */
 static void
 refuse_unknown(struct config_errors *errors, const char *variable)
@@ -334,7 +347,7 @@ config_load(char *const *variables, bool embedded, struct config_errors *errors_
 	for (int i = 0; i < SETTING_COUNT; i++)
 		load_setting(&loader, (enum config_setting)i);
 	for (char *const *at = variables; *at; at++)
-		if (strncmp(*at, CONFIG_PREFIX, strlen(CONFIG_PREFIX)) == 0)
+		if (strncmp(*at, CONFIG_PREFIX, strlen(CONFIG_PREFIX)) == 0 && !is_of_a_task(*at))
 			refuse_unknown(errors_r, *at);
 	config->embedded =
 	    embedded || (config->environment <= ENVIRONMENT_TESTING && !*config->database_url && !*config->db_host);

@@ -106,7 +106,7 @@ ask_settle(const char *id, const char *epoch, const char *outcome, const char *o
 void
 expect_task(const char *id, const char *column, const char *expected)
 {
-	const char *found = SQL("SELECT %s::text FROM tasks WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
+	const char *found = SQL("SELECT (%s)::text FROM tasks WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
 
 	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
 		fail_msg("the task's %s is %s, expected %s", column, found ? found : "NULL", expected ? expected : "NULL");
@@ -151,7 +151,7 @@ work(const char *queue, const char *output, const char *verdict)
 void
 expect_workflow(const char *id, const char *column, const char *expected)
 {
-	const char *found = SQL("SELECT %s::text FROM workflows WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
+	const char *found = SQL("SELECT (%s)::text FROM workflows WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
 
 	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
 		fail_msg("the workflow's %s is %s, expected %s", column, found ? found : "NULL", expected ? expected : "NULL");

@@ -387,6 +387,8 @@ test_unknown_names(UNUSED void **state)
 	assert_refused_with(VARIABLES("AGENTD_A_NAME_THAT_IS_LONGER_THAN_ANY_THAT_WE_EVER_COMPARE=1"), "AGENTD_A_NAME",
 	                    "unset it");
 	assert_loads(VARIABLES("AGENT=1", "XAGENTD_PORT=2", "agentd_port=3"));
+	assert_loads(VARIABLES("AGENTD_TASK_ID=1", "AGENTD_LEASE_EPOCH=2", "AGENTD_ROLE=x", "AGENTD_DEADLINE=y"));
+	assert_refused_with(VARIABLES("AGENTD_TASK_IDS=1"), "AGENTD_TASK_IDS is not a setting", "unset it");
 }
 
 static void
