@@ -235,7 +235,7 @@ take_calls(struct db *db, int id)
 		db_execution_free(execution);
 		return NULL;
 	}
-	execution->deadline_us = clock_steady_us() + ((int64_t)db->options.statement_timeout_ms + 500) * 1000;
+	execution->deadline_us = clock_steady_us() + (int64_t)db->options.statement_timeout_ms * 1000;
 	return execution;
 }
 

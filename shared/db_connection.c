@@ -116,7 +116,8 @@ send_settings(struct db_connection *connection)
 	char timeout[16];
 	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public"};
 
-	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms);
+	/* PostgreSQL gives up first, so that its connection can be kept. */
+	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms * 9 / 10);
 	return PQsendQueryParams(connection->conn, settings, 2, NULL, values, NULL, NULL, 0);
 }
 

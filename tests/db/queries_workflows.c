@@ -375,9 +375,59 @@ test_two_gates_send_back_in_one_batch(void **state UNUSED)
 	finish_two_gates(id);
 }
 
-/* A gate within the segment of another has its rounds for itself. */
+/* In one batch a gate sends back, and the last thing that somebody beside it waits for completes. */
 static void
-test_gate_within_a_gate_keeps_its_rounds(void **state UNUSED)
+test_gate_sends_back_while_others_complete(void **state UNUSED)
+{
+	const char *id = make_workflow(
+		"[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"slow\",\"role\":\"slow\"},"
+		"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
+		"{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"a\",\"slow\"]}]");
+
+	work("a", "{}", NULL);
+	lease_one("g");
+	lease_one("slow");
+	ask_settle(task_of(id, "slow"), "1", "complete", "{}", NULL);
+	ask_settle(task_of(id, "g"), "1", "complete", "{}", "needs_revision");
+	db_fixture_wait(&fixture);
+	nothing_to_lease("side");
+	expect_workflow(id, "tasks_completed", "1");
+	work("a", "{\"second\":1}", NULL);
+	EXPECT(work("side", "{}", NULL), 0, "dependencies", "{ \"a\" : {\"second\":1}, \"slow\" : {} }");
+	work("g", "{}", "approved");
+	expect_workflow(id, "status", "completed");
+}
+
+/* Two gates with segments that overlap but are not the same, both in one batch. */
+static void
+test_two_gates_with_different_segments(void **state UNUSED)
+{
+	const char *id = make_workflow(
+		"[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"c\",\"role\":\"c\"},"
+		"{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\",\"c\"]},"
+		"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"b\"],\"gate\":{\"on_revision\":\"a\"}},"
+		"{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"b\",\"c\"],\"gate\":{\"on_revision\":\"c\"}}]");
+
+	work("a", "{}", NULL);
+	work("c", "{}", NULL);
+	work("b", "{}", NULL);
+	lease_one("g");
+	lease_one("h");
+	ask_settle(task_of(id, "g"), "1", "complete", "{}", "needs_revision");
+	ask_settle(task_of(id, "h"), "1", "complete", "{}", "needs_revision");
+	db_fixture_wait(&fixture);
+	work("c", "{}", NULL);
+	nothing_to_lease("b");
+	work("a", "{}", NULL);
+	work("b", "{}", NULL);
+	work("g", "{}", "approved");
+	work("h", "{}", "approved");
+	expect_workflow(id, "status", "completed");
+	expect_workflow(id, "tasks_completed", "5");
+}
+
+static void
+test_gate_within_a_gate(void **state UNUSED)
 {
 	const char *id = make_workflow(
 		"[{\"key\":\"a\",\"role\":\"a\"},"
@@ -419,6 +469,8 @@ const struct CMUnitTest workflow_tests[] = {
 	TEST(test_gate_rearms_the_segment_and_who_waits_for_it),
 	TEST(test_two_gates_send_back_one_after_the_other),
 	TEST(test_two_gates_send_back_in_one_batch),
-	TEST(test_gate_within_a_gate_keeps_its_rounds),
+	TEST(test_gate_sends_back_while_others_complete),
+	TEST(test_two_gates_with_different_segments),
+	TEST(test_gate_within_a_gate),
 };
 const int workflow_test_count = ARRAY_LENGTH(workflow_tests);

@@ -56,9 +56,30 @@ queries_set_up(void **state UNUSED)
 	return 0;
 }
 
+/* What always holds, whatever the test did. */
+static void
+check_invariants(void)
+{
+	/* deps_left is the number of dependencies that have not completed, and a task without any is not blocked. */
+	EXPECT_SQL(NULL, "SELECT format('%%s waits for %%s but deps_left is %%s', d.key, n, d.deps_left) FROM ("
+	                 "SELECT d.*, (SELECT count(*) FROM task_dependencies x JOIN tasks p ON p.id = x.depends_on"
+	                 " WHERE x.task_id = d.id AND p.status <> 'completed') AS n FROM tasks d) d"
+	                 " WHERE tenant = %s AND status = 'blocked' AND (n <> deps_left OR n = 0)", fixture.tenant);
+	EXPECT_SQL(NULL, "SELECT format('%%s: %%s %%s %%s', w.status, tasks_completed, tasks_failed, tasks_cancelled)"
+	                 " FROM workflows w JOIN tasks t ON t.workflow_id = w.id WHERE w.tenant = %s"
+	                 " GROUP BY w.tenant, w.id HAVING tasks_total <> count(*)"
+	                 " OR tasks_completed <> count(*) FILTER (WHERE t.status = 'completed')"
+	                 " OR tasks_failed <> count(*) FILTER (WHERE t.status IN ('failed', 'dead'))"
+	                 " OR tasks_cancelled <> count(*) FILTER (WHERE t.status = 'cancelled')", fixture.tenant);
+	EXPECT_SQL(NULL, "SELECT format('%%s is %%s', key, status) FROM tasks WHERE tenant = %s AND"
+	                 " CASE WHEN status IN ('pending', 'retrying') THEN ready_at IS NULL AND run_at IS NULL"
+	                 " ELSE ready_at IS NOT NULL AND status <> 'processing' END", fixture.tenant);
+}
+
 int
 queries_tear_down(void **state UNUSED)
 {
+	check_invariants();
 	/* The keeper's queries see all tenants: nothing may be left for them. */
 	SQL("UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
 	fixture.tenant = NULL;
