@@ -289,7 +289,7 @@ take_statement(struct cursor *cursor, struct statement *statement)
 		return broken(cursor, "what a background request must get is written at its `join`");
 	if (!background && !(inner->kind->is & KIND_AGAIN) && !slice_is(slice_of(statement->kind->name), "within"))
 		return broken(cursor, "after `until` comes a statement that only looks: a request, raw, sql, run, log-has, "
-		                      "log-hasnt, alive or gone");
+		                      "log-hasnt, alive, gone or refuses");
 	return OPERAND_TAKEN;
 }
 

@@ -226,6 +226,18 @@ request_join(struct scenario *scenario, const struct statement *statement)
 	return done;
 }
 
+/* A connection that is not even accepted. */
+bool
+request_refuses(struct scenario *scenario, UNUSED const struct statement *statement)
+{
+	struct exchange exchange = {.fd = -1};
+	int port = 0;
+	bool opened = running_port(scenario, &port) && exchange_open(&exchange, port, &scenario->failure);
+
+	exchange_close(&exchange);
+	return opened ? failure_set(&scenario->failure, 0, "expected no new connections, saw one accepted") : port != 0;
+}
+
 /* The client that goes away without a word. */
 bool
 request_drop(struct scenario *scenario, const struct statement *statement)

@@ -82,6 +82,7 @@ const struct statement_kind scenario_kinds[] = {
     {"send", "NAME TEXT", "more bytes for a request in flight", request_send_more, 0, 0},
     {"join", "NAME [ANSWER] [CONDITION]", "waits for its answer", request_join, 0, KIND_CHECK},
     {"drop", "NAME", "closes its connection and does not look at the answer", request_drop, 0, 0},
+    {"refuses", "", "the node takes no new connections", request_refuses, KIND_AGAIN, 0},
     {"advance", "DURATION", "moves the clocks of the servers and of PostgreSQL", database_advance, 0, 0},
     {"until", "DURATION STATEMENT", "repeats it every 50 ms until it holds", run_until, 0, KIND_HEADER | KIND_CHECK},
     {"within", "DURATION STATEMENT", "gives it another bound than 10 s", run_within, 0, KIND_HEADER | KIND_CHECK},

@@ -136,6 +136,7 @@ MUST_CHECK bool request_background(struct scenario *scenario, const struct state
 MUST_CHECK bool request_send_more(struct scenario *scenario, const struct statement *statement);
 MUST_CHECK bool request_join(struct scenario *scenario, const struct statement *statement);
 MUST_CHECK bool request_drop(struct scenario *scenario, const struct statement *statement);
+MUST_CHECK bool request_refuses(struct scenario *scenario, const struct statement *statement);
 /* True when GET path on the port answers status. */
 bool request_answers(struct scenario *scenario, int port, const char *path, int status, int64_t deadline);
 void request_finish(struct scenario *scenario);
