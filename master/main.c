@@ -6,6 +6,7 @@
 #include "embedded.h"
 #include "migrate.h"
 #include "proctitle.h"
+#include "query.h"
 #include "run.h"
 #include "state.h"
 #include "user.h"
@@ -56,10 +57,16 @@ command_migrate(const struct config *config, int argc, char **argv)
 	const char *what = argc > 0 ? argv[0] : "";
 	char *end = NULL;
 	long target = argc > 1 ? strtol(argv[1], &end, 10) : MIGRATE_LATEST;
+	bool is_number = argc < 2 || (end != argv[1] && !*end && target >= 0 && target <= query_migration_count);
 	char *url;
 	bool done;
 
-	if (argc > 2 || (end && (*end || target < 0)) ||
+	if (!is_number) {
+		fprintf(stderr, "agentd: `%s` is not a schema version; this program knows 0 (nothing) to %d.\n", argv[1],
+		        query_migration_count);
+		return EXIT_USAGE;
+	}
+	if (argc > 2 ||
 	    (strcmp(what, "up") != 0 && strcmp(what, "status") != 0 && (strcmp(what, "down") != 0 || argc < 2))) {
 		fputs("usage: agentd migrate up [N] | down N | status\n", stderr);
 		return EXIT_USAGE;

@@ -113,6 +113,10 @@ migrate_up(const char *url, int target)
 
 	if (target == MIGRATE_LATEST)
 		target = query_migration_count;
+	if (target > query_migration_count) {
+		fprintf(stderr, "agentd: there is no migration %d; this program knows %d.\n", target, query_migration_count);
+		done = false;
+	}
 	for (; done && version < target; version++)
 		done = apply(conn, &query_migrations[version], true);
 	database_close(conn);

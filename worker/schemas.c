@@ -232,7 +232,7 @@ static const struct field progress_fields[] = {
 	UUID("id"), UUID("workflow_id"), TEXT("key"), TEXT("role"), TEXT("agent_id"), TEXT("description"),                \
 	    TEXT("status", .choices = task_states), INT("priority"), JSON("input_data"), JSON("output_data"),             \
 	    TEXT("error_message"), INT("epoch"), INT("attempt"), INT("retry_count"), INT("max_retries"), INT("round"),    \
-	    TEXT("leased_by"), TIME("lease_until"), JSON("progress"), TIME("run_at"), INT("timeout_s"), OBJECT("labels"), \
+	    TEXT("leased_by", DOC("who holds it, or held it last")), TIME("lease_until"), JSON("progress"), TIME("run_at"), INT("timeout_s"), OBJECT("labels"), \
 	    TIME("created_at"), TIME("started_at")
 SCHEMA(task, "Task", TASK_ANSWER, TIME("completed_at"), INT("duration_ms"), ARRAY("depends_on", .element = FIELD_TEXT));
 SCHEMA(workflow, "Workflow", UUID("id"), TEXT("description"), TEXT("status", .choices = workflow_states),

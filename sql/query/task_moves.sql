@@ -73,14 +73,14 @@ WITH req AS MATERIALIZED (
     FROM (SELECT DISTINCT ON (tenant, id, epoch) * FROM req ORDER BY tenant, id, epoch, ord DESC) r
     WHERE t.tenant = r.tenant AND t.id = r.id AND t.tenant = ANY(@tenant::int[]) AND t.id = ANY(@id::uuid[])
       AND t.epoch = r.epoch AND t.status = 'processing'
-    RETURNING t.tenant, t.id, t.lease_until
+    RETURNING t.tenant, t.id, t.epoch, t.lease_until
 )
 SELECT r.ord,
     CASE WHEN b.id IS NOT NULL THEN 'ok' WHEN t.id IS NULL THEN 'not_found'
         WHEN t.epoch = r.epoch AND t.status = 'cancelled' THEN 'ok' ELSE 'stale' END AS _result,
     t.id, t.status, b.lease_until, (b.id IS NULL) AS cancel, t.epoch AS _epoch
 FROM req r
-    LEFT JOIN beat b ON b.tenant = r.tenant AND b.id = r.id
+    LEFT JOIN beat b ON b.tenant = r.tenant AND b.id = r.id AND b.epoch = r.epoch
     LEFT JOIN LATERAL (SELECT id, status, epoch FROM tasks
         WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
 ORDER BY r.ord;
@@ -125,7 +125,6 @@ WITH moved AS (
         error_message = CASE r.outcome WHEN 'complete' THEN NULL WHEN 'release' THEN t.error_message
             WHEN 'expire' THEN format('the lease of %s expired: no heartbeat in time', coalesce(t.leased_by, 'its agent'))
             ELSE r.error_message END,
-        leased_by = CASE WHEN r.outcome = 'release' THEN NULL ELSE t.leased_by END,
         lease_until = NULL, settled_in = pg_current_xact_id()
     FROM (SELECT DISTINCT ON (tenant, id, epoch) *, coalesce(verdict = 'needs_revision', false) AS again
         FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[], @output_data::json[], @verdict::text[],
@@ -149,27 +148,38 @@ WITH gate AS MATERIALIZED (
     WHERE tenant = ANY(@tenant::int[]) AND id = ANY(@id::uuid[])
       AND settled_in = pg_current_xact_id() AND status = 'blocked'
 ), again AS MATERIALIZED (
-    SELECT v.tenant, v.task_id, v.deps_left, g.id AS gate_id, g.round, g.output_data
+    -- Two gates may look at one task: it runs again once, and not if another gate has sent it back already.
+    SELECT DISTINCT ON (v.tenant, v.task_id) v.tenant, v.task_id, g.round, g.output_data
     FROM gate g JOIN task_revisions v ON v.tenant = g.tenant AND v.gate_id = g.id AND v.task_id <> g.id
+        JOIN tasks t ON t.tenant = v.tenant AND t.id = v.task_id AND t.status = 'completed'
+    ORDER BY v.tenant, v.task_id, g.id
+), waits AS MATERIALIZED (
+    -- deps_left is the number of dependencies that are not completed; what completes in this transaction is
+    -- subtracted by the next statement.
+    SELECT y.tenant, y.task_id, count(*)::int AS count
+    FROM task_dependencies y JOIN tasks p ON p.tenant = y.tenant AND p.id = y.depends_on
+    WHERE (y.tenant, y.task_id) IN (SELECT tenant, task_id FROM again
+            UNION ALL SELECT x.tenant, x.task_id
+            FROM again r JOIN task_dependencies x ON x.tenant = r.tenant AND x.depends_on = r.task_id)
+      AND (p.status <> 'completed' OR p.settled_in = pg_current_xact_id()
+          OR (p.tenant, p.id) IN (SELECT tenant, task_id FROM again))
+    GROUP BY y.tenant, y.task_id
 ), kept AS (
     UPDATE task_attempts a SET output_data = t.output_data
     FROM (SELECT tenant, task_id FROM again UNION ALL SELECT tenant, id FROM gate) r
         JOIN tasks t ON t.tenant = r.tenant AND t.id = r.task_id
     WHERE a.tenant = t.tenant AND a.task_id = t.id AND a.epoch = t.epoch
 ), rearmed AS (
-    UPDATE tasks d SET deps_left = d.deps_left + n.count
-    FROM (SELECT x.tenant, x.task_id, count(*)::int AS count
-        FROM again r JOIN task_dependencies x ON x.tenant = r.tenant AND x.depends_on = r.task_id
-        WHERE NOT EXISTS (SELECT FROM task_revisions v
-            WHERE v.tenant = r.tenant AND v.gate_id = r.gate_id AND v.task_id = x.task_id)
-        GROUP BY x.tenant, x.task_id) n
+    UPDATE tasks d SET deps_left = n.count
+    FROM waits n
     WHERE d.tenant = n.tenant AND d.id = n.task_id AND d.status = 'blocked'
 ), reset AS (
     UPDATE tasks t SET status = CASE WHEN r.deps_left = 0 THEN 'pending' ELSE 'blocked' END,
         ready_at = CASE WHEN r.deps_left = 0 THEN now() END, run_at = NULL, deps_left = r.deps_left,
         round = r.round, attempt = 0, feedback = r.output_data, output_data = NULL, completed_at = NULL
-    FROM again r
-    WHERE t.tenant = r.tenant AND t.id = r.task_id AND t.status = 'completed'
+    FROM (SELECT a.*, coalesce(n.count, 0) AS deps_left
+        FROM again a LEFT JOIN waits n ON n.tenant = a.tenant AND n.task_id = a.task_id) r
+    WHERE t.tenant = r.tenant AND t.id = r.task_id
     RETURNING t.tenant, t.workflow_id
 )
 UPDATE workflows w SET tasks_completed = w.tasks_completed - n.count

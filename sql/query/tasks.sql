@@ -24,11 +24,15 @@ WITH req AS MATERIALIZED (
         CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END,
         labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter
     FROM req
-    RETURNING *
 )
-SELECT r.ord, {TASK_COLUMNS}
-FROM req r JOIN t ON t.id = r.id
-ORDER BY r.ord;
+-- The answer is what was asked for: the rows need not be read again.
+SELECT t.ord, t.id, NULL::uuid AS workflow_id, NULL::text AS key, t.role, t.agent_id, t.description,
+    'pending' AS status, t.priority, t.input_data, NULL::json AS output_data, NULL::text AS error_message, 0 AS epoch,
+    0 AS attempt, 0 AS retry_count, t.max_retries, 1 AS round, NULL::text AS leased_by,
+    NULL::timestamptz AS lease_until, NULL::json AS progress, t.run_at::timestamptz AS run_at, t.timeout_s, t.labels,
+    now() AS created_at, NULL::timestamptz AS started_at, NULL::timestamptz AS completed_at, NULL::int8 AS duration_ms
+FROM req t
+ORDER BY t.ord;
 
 -- name: task_get :one
 SELECT {TASK_COLUMNS}, t.retry_backoff,

@@ -163,7 +163,7 @@ test_newer_database_is_refused(void **state UNUSED)
 static void
 test_failed_migration_leaves_nothing_behind(void **state UNUSED)
 {
-	SQL("CREATE TABLE agents (mine text); INSERT INTO agents VALUES ('kept')");
+	SQL("CREATE TABLE public.agents (mine text); INSERT INTO agents VALUES ('kept')");
 	assert_false(migrate_up(fixture.url, MIGRATE_LATEST));
 	expect_version(0);
 	assert_string_equal(SQL("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"),
@@ -195,7 +195,7 @@ test_failed_way_down_stops_where_it_was(void **state UNUSED)
 {
 	assert_true(migrate_up(fixture.url, MIGRATE_LATEST));
 	fill_with_data();
-	SQL("CREATE VIEW mine AS SELECT id FROM tasks");
+	SQL("CREATE VIEW public.mine AS SELECT id FROM tasks");
 	assert_false(migrate_down(fixture.url, 0));
 	expect_version(1);
 	assert_string_equal(SQL("SELECT count(*) FROM mine"), "20");
@@ -224,6 +224,8 @@ static void
 test_version_that_is_not_there(void **state UNUSED)
 {
 	assert_false(migrate_up(fixture.url, query_migration_count + 1));
+	/* Refused before anything is done, not when the scripts ran out. */
+	assert_string_equal(SQL("SELECT count(*) FROM pg_tables WHERE tablename = 'tenants'"), "0");
 }
 
 static int
