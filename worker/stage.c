@@ -247,6 +247,8 @@ stage_body(struct request *request)
 
 	if (check_query(request) == STEP_DONE)
 		return STEP_DONE;
+	if (request->body_text.len == 0 && request->endpoint->body)
+		return request_fail(request, ERROR_BAD_JSON, "the body is empty; this endpoint needs a JSON body, at least {}");
 	if (request->body_text.len == 0)
 		return STEP_NEXT;
 	if (!is_json(request_header(request, "content-type")))

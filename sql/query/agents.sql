@@ -34,12 +34,13 @@ FROM agents a
 WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;
 
 -- name: agent_list :many
-SELECT {AGENT_COLUMNS}, a.agent_id AS _cursor
+-- The cursor is a place in the order, not a row: what is deleted between two pages does not matter.
+SELECT {AGENT_COLUMNS}, (extract(epoch FROM a.initialized_at) * 1000000)::int8 || ':' || a.agent_id AS _cursor
 FROM agents a
 WHERE a.tenant = @tenant::int
   AND (@role::text IS NULL OR a.role = @role::text)
-  AND (@cursor::text IS NULL OR (a.initialized_at, a.agent_id) < (SELECT c.initialized_at, c.agent_id FROM agents c
-      WHERE c.tenant = @tenant::int AND c.agent_id = @cursor::text))
+  AND (@cursor::text IS NULL OR ((extract(epoch FROM a.initialized_at) * 1000000)::int8, a.agent_id)
+      < (split_part(@cursor::text, ':', 1)::int8, substr(@cursor::text, strpos(@cursor::text, ':') + 1)))
 ORDER BY a.initialized_at DESC, a.agent_id DESC
 LIMIT @limit::int + 1;
 

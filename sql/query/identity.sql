@@ -43,12 +43,12 @@ WHERE k.tenant = @tenant::int AND k.key_id = @key_id::text
   AND (@all_keys::bool OR k.owner_id = @actor_id::uuid);
 
 -- name: key_list :many
-SELECT {KEY_COLUMNS}, k.key_id AS _cursor
+SELECT {KEY_COLUMNS}, (extract(epoch FROM k.created_at) * 1000000)::int8 || ':' || k.key_id AS _cursor
 FROM api_keys k
 WHERE k.tenant = @tenant::int
   AND (@all_keys::bool OR k.owner_id = @actor_id::uuid)
-  AND (@cursor::text IS NULL OR (k.created_at, k.key_id) < (SELECT c.created_at, c.key_id FROM api_keys c
-      WHERE c.tenant = @tenant::int AND c.key_id = @cursor::text))
+  AND (@cursor::text IS NULL OR ((extract(epoch FROM k.created_at) * 1000000)::int8, k.key_id)
+      < (split_part(@cursor::text, ':', 1)::int8, substr(@cursor::text, strpos(@cursor::text, ':') + 1)))
 ORDER BY k.created_at DESC, k.key_id DESC
 LIMIT @limit::int + 1;
 
