@@ -109,7 +109,9 @@ static const struct command commands[] = {
     {.name = "api",
      .args = "METHOD PATH",
      .doc = "make one request and print the answer",
-     .more = "PATH is below /api/v1 unless it begins with /api/: `agentctl api GET /health`.",
+     .more =
+         "PATH is below /api/v1 unless it begins with /api/ or is one of the open ones at the root, such as /health:\n"
+         "`agentctl api GET /tasks`, `agentctl api GET /health`.",
      .options = BITS1(DATA),
      .min_args = 2,
      .max_args = 2,

@@ -60,12 +60,23 @@ set_limits(struct http_call *call)
 	curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
 }
 
+/* True for a path that is not below /api/v1: written whole, or one of the few that are open at the root. */
+static bool
+is_whole(const char *path)
+{
+	static const char *const open[] = {"/", "/health", "/livez", "/readyz", "/startupz", "/openapi.json", "/docs"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(open); i++)
+		if (strcmp(path, open[i]) == 0)
+			return true;
+	return strncmp(path, "/api/", 5) == 0;
+}
+
 struct http_call *
 http_call_new(const struct ctl *ctl, const char *method, const char *path, char *body, int64_t timeout_ms)
 {
 	struct http_call *call = mem_zero(sizeof(*call));
 	char *url = NULL;
-	bool is_whole = strncmp(path, "/api/", 5) == 0;
 
 	call->easy = curl_easy_init();
 	call->stream = open_memstream(&call->body, &call->body_len);
@@ -74,7 +85,7 @@ http_call_new(const struct ctl *ctl, const char *method, const char *path, char 
 	call->server = mem_string(ctl->context->server);
 	call->timeout_ms = timeout_ms > 0 ? timeout_ms : ctl->timeout_s > 0 ? (int64_t)(ctl->timeout_s * 1000) : TIMEOUT_MS;
 	INVARIANT(asprintf(&call->what, "%s %s", method, path) >= 0);
-	INVARIANT(asprintf(&url, "%s%s%s", ctl->context->server, is_whole ? "" : "/api/v1", path) >= 0);
+	INVARIANT(asprintf(&url, "%s%s%s", ctl->context->server, is_whole(path) ? "" : "/api/v1", path) >= 0);
 	set_limits(call);
 	add_headers(ctl, call);
 	curl_easy_setopt(call->easy, CURLOPT_URL, url);

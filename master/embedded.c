@@ -156,7 +156,7 @@ run_initdb(const struct embedded *embedded)
 	state_user_become(embedded->user);
 	if (null >= 0)
 		dup2(null, STDOUT_FILENO);
-	execl(program, "initdb", "-D", embedded->data, "-U", "agentd", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
+	execl(program, program, "-D", embedded->data, "-U", "agentd", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
 	      durable ? "--data-checksums" : "--no-sync", (char *)NULL);
 	fprintf(stderr, "agentd: cannot run %s: %s\n", program, strerror(errno));
 	_exit(1);
