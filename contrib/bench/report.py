@@ -41,7 +41,9 @@ LATENCIES = (
 def read_load(line, run):
     """The line that request.lua and lease_load print."""
     result = json.loads(line)
-    units = result.get("done", result["requests"] * result.get("units", 1))
+    # wrk counts refusals among its requests.
+    good = result["requests"] - result.get("error_kinds", {}).get("status", 0)
+    units = result.get("done", good * result.get("units", 1))
     run.update(rate=units / result["seconds"], done=units, result=result)
     if result["errors"]:
         kinds = {name: count for name, count in result.get("error_kinds", {}).items() if count}
