@@ -31,6 +31,8 @@ master_move(struct master *master, enum master_phase phase)
 		(void)!state_write(master->folder, "url", NULL);
 		atomic_store(&master->heritage.board->draining, true);
 		master->stop_order = -1;
+		/* The last holders of the socket are the workers, which take what is in its queue and close it. */
+		close(master->heritage.listen_fd);
 		log_info("master", "stopping");
 	} else if (phase == MASTER_STOPPED) {
 		log_info("master", "stopped");

@@ -2,7 +2,8 @@
  * db.c - the batching scheduler: which calls go together, onto which connection, and what becomes of their answers.
  *
  * A query's calls wait in its queue until dispatch, which runs once per turn of the event loop, so that what came in
- * one turn goes out in one batch. A batch query has at most one execution in flight: what comes meanwhile is the next.
+ * one turn goes out in one batch. A batch query has one execution in flight, or as many
+ * as its .sql file allows: what comes meanwhile is the next.
  */
 #include "db.h"
 #include "clock.h"
@@ -270,7 +271,7 @@ dispatch_query(struct db *db, int query)
 	struct db_execution *execution;
 
 	refuse_surplus(db, query);
-	while (db->queued[query] && (!batch || db->in_flight[query] == 0) && (connection = least_busy(db))) {
+	while (db->queued[query] && (!batch || db->in_flight[query] < query_table[query].parallel) && (connection = least_busy(db))) {
 		execution = take_calls(db, query);
 		if (!execution)
 			continue;

@@ -45,6 +45,7 @@ struct query {
 	int param_count;
 	const struct query_statement *statements;
 	int statement_count;
+	int parallel; /* executions of a batch that may be in flight at once, each on its own connection */
 };
 
 enum { QUERY_PARAMS_MAX = 32 };

@@ -1,7 +1,8 @@
 /*
  * uuid.c - see uuid.h. The upper 60 bits that make the order (48 of milliseconds, 12 of counter) are one atomic word
  * that only grows, whatever the clock does: a full counter carries into the milliseconds. The other 62 bits are fresh
- * from the random source each time, so that processes, and a child after fork(), share nothing but the order.
+ * from the random source each time, so that processes, and a child after fork(), share nothing but the order. They are
+ * fetched many ids at a time: one call of the random source costs more than the rest of an id.
  */
 #include "uuid.h"
 
@@ -9,6 +10,9 @@
 #include "crypto.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
+
+enum { RANDOM_BYTES = UUID_SIZE - 6, POOL_IDS = 64 };
 
 static _Atomic uint64_t last_order;
 
@@ -24,13 +28,30 @@ next_order(uint64_t now_ms, uint64_t seed)
 	return next;
 }
 
+/* Random bytes for one id; a child after fork() does not use what its parent has left. */
+static void
+take_random(uint8_t out[RANDOM_BYTES])
+{
+	static _Thread_local uint8_t pool[POOL_IDS][RANDOM_BYTES];
+	static _Thread_local int left;
+	static _Thread_local pid_t owner;
+	pid_t self = getpid();
+
+	if (left == 0 || owner != self) {
+		crypto_random(pool, sizeof(pool));
+		left = POOL_IDS;
+		owner = self;
+	}
+	memcpy(out, pool[--left], RANDOM_BYTES);
+}
+
 void
 uuid_new(char out[UUID_TEXT_SIZE])
 {
 	uint8_t bytes[UUID_SIZE];
 	uint64_t order;
 
-	crypto_random(bytes + 6, sizeof(bytes) - 6);
+	take_random(bytes + 6);
 	order = next_order((uint64_t)(clock_wall_us() / 1000), (uint64_t)bytes[6] << 8 | bytes[7]);
 	for (int i = 0; i < 6; i++)
 		bytes[i] = (uint8_t)(order >> (52 - 8 * i));

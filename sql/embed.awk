@@ -4,7 +4,7 @@
 #   awk -v out=table -f embed.awk sql/query/*.sql sql/schema/*.sql         > query_table.c
 #
 # A query begins with "-- name: task_get :one" and ends before the next one; its statements end with a semicolon at the
-# end of a line. @word::type is a parameter; every parameter has a cast, which is its type. "-- macro: NAME" to "-- end"
+# end of a line; "-- parallel: N" lets a batch have N executions in flight. @word::type is a parameter; every parameter has a cast, which is its type. "-- macro: NAME" to "-- end"
 # is text for {NAME} in later queries of the same file. Comments are dropped. POSIX awk; any mistake ends the build.
 
 function fail(text) {
@@ -85,8 +85,8 @@ function query_end(i, params) {
 			params = params sprintf("{\"%s\", QUERY_TYPE_%s}, ", param_name[i], param_type[i])
 		printf "static const struct query_statement %s_statements[] = {\n%s};\n", query, statements
 		printf "static const struct query_param %s_params[] = {%s{NULL, QUERY_TYPE_TEXT}};\n\n", query, params
-		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d},\n", \
-			toupper(query), query, kind, query, param_count, query, statement_count)
+		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d, %d},\n", \
+			toupper(query), query, kind, query, param_count, query, statement_count, parallel)
 	}
 	query = ""
 }
@@ -137,6 +137,7 @@ migration != "" {
 
 /^-- macro: / { tenant_check(); query_end(); macro = $3; macros[macro] = ""; next }
 /^-- end$/ { macro = ""; next }
+macro != "" && /^ *--/ { next }
 macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0; next }
 
 /^-- name: / {
@@ -150,11 +151,13 @@ macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0
 		fail(query " is there twice")
 	known[query] = 1
 	param_count = statement_count = tenant_named = tenant_excused = 0
+	parallel = 1
 	statements = text = ""
 	next
 }
 
 /^ *-- (all tenants|no tenant): / { tenant_excused = 1 }
+/^-- parallel: [0-9]+/ { parallel = $3 + 0 }
 /^ *--/ || /^ *$/ { next }
 
 {

@@ -52,24 +52,32 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 		event_add(worker->accept_event, NULL);
 }
 
+static bool
+accept_one(struct worker *worker)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int client = accept4(worker->heritage->listen_fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (client >= 0)
+		conn_new(worker, client, (struct sockaddr *)&peer);
+	return client >= 0;
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
 
+	(void)fd;
 	(void)what;
 	if (worker->conn_count >= worker->config->max_connections || has_more_than_share(worker)) {
 		pause_accepting(worker);
 		return;
 	}
 	for (int i = 0; i < BATCH; i++) {
-		struct sockaddr_storage peer;
-		socklen_t length = sizeof(peer);
-		int client = accept4(fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (client >= 0) {
-			conn_new(worker, client, (struct sockaddr *)&peer);
+		if (accept_one(worker))
 			continue;
-		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
 			log_warning("worker", "cannot accept connections", LOG_TEXT("reason", strerror(errno)));
 			pause_accepting(worker);
@@ -87,14 +95,18 @@ accept_start(struct worker *worker)
 	worker->accept_retry = event_new(worker->base, -1, 0, on_retry, worker);
 	INVARIANT(worker->accept_event && worker->accept_retry);
 	event_add(worker->accept_event, NULL);
+	worker->accepting = true;
 }
 
 void
 accept_stop(struct worker *worker)
 {
-	if (worker->accept_event) {
-		event_free(worker->accept_event);
-		event_free(worker->accept_retry);
-	}
-	worker->accept_event = worker->accept_retry = NULL;
+	if (!worker->accepting)
+		return;
+	worker->accepting = false;
+	event_free(worker->accept_event);
+	event_free(worker->accept_retry);
+	while (worker->conn_count < worker->config->max_connections && accept_one(worker))
+		;
+	close(worker->heritage->listen_fd);
 }

@@ -79,12 +79,45 @@ write_inbox(struct request *request, const struct db_result *result)
 	request->status = 200;
 }
 
+/* Messages that nobody took: back to where they were. */
+struct giveback {
+	char texts[2][48];
+	int64_t tenant;
+	const struct heritage *heritage;
+	struct slice values[2];
+};
+
+static void
+given_back(void *arg, const struct db_result *result)
+{
+	struct giveback *giveback = arg;
+
+	if (result->status == DB_OK)
+		wake_queue(giveback->heritage, giveback->tenant, SLICE("inbox *"));
+	free(giveback);
+}
+
+static void
+give_back(struct request *request, const struct db_result *result)
+{
+	for (int row = 0; row < result->count; row++) {
+		struct giveback *giveback = mem_zero(sizeof(*giveback));
+		giveback->tenant = request->principal.tenant;
+		giveback->heritage = request->worker->heritage;
+		snprintf(giveback->texts[0], 48, "%lld", (long long)giveback->tenant);
+		snprintf(giveback->texts[1], 48, "%.*s", SLICE_ARG(db_get(result, row, "id")));
+		ask_set(giveback->values, QUERY_MESSAGE_RETURN, "tenant", slice_of(giveback->texts[0]));
+		ask_set(giveback->values, QUERY_MESSAGE_RETURN, "id", slice_of(giveback->texts[1]));
+		db_send(request->worker->db, QUERY_MESSAGE_RETURN, giveback->values, given_back, giveback);
+	}
+}
+
 enum step
 api_inbox(struct request *request)
 {
 	struct slice agent_id = request->path_values[0];
 	struct slice *values = ask_values(request, QUERY_MESSAGE_INBOX);
-	struct waiter_wish wish = {.query = QUERY_MESSAGE_INBOX, .values = values, .write = write_inbox};
+	struct waiter_wish wish = {.query = QUERY_MESSAGE_INBOX, .values = values, .write = write_inbox, .undo = give_back};
 
 	ask_set(values, QUERY_MESSAGE_INBOX, "tenant", ask_tenant(request));
 	ask_set(values, QUERY_MESSAGE_INBOX, "agent_id", agent_id);

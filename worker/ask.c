@@ -48,5 +48,7 @@ ask_set(struct slice *values, enum query_id query, const char *name, struct slic
 struct slice
 ask_tenant(struct request *request)
 {
-	return slice_of(arena_printf(&request->arena, "%lld", (long long)request->principal.tenant));
+	if (!request->tenant_text.data)
+		request->tenant_text = slice_of(arena_printf(&request->arena, "%lld", (long long)request->principal.tenant));
+	return request->tenant_text;
 }

@@ -1,5 +1,6 @@
 /* bind.c - see bind.h. */
 #include "bind.h"
+#include "ask.h"
 #include "uuid.h"
 
 enum source {
@@ -127,7 +128,7 @@ value_of(struct request *request, struct call *call, const struct binding *bindi
 	case SOURCE_QUERY:
 		return request->query[binding->index].text;
 	case SOURCE_TENANT:
-		return slice_of(arena_printf(&request->arena, "%lld", (long long)who->tenant));
+		return ask_tenant(request);
 	case SOURCE_ACTOR:
 		return who->name;
 	case SOURCE_ACTOR_ID:

@@ -108,6 +108,8 @@ text_fault(const struct field *field, struct slice text, struct arena *arena)
 
 	if (text.len && memchr(text.data, '\0', text.len))
 		return "must not contain \\u0000";
+	if (field->no_at && text.len && text.data[0] == '@')
+		return "must not begin with @";
 	if (field->type == FIELD_UUID) {
 		uint8_t bytes[UUID_SIZE];
 		return uuid_parse(text, bytes) ? NULL : "must be a UUID";
@@ -161,7 +163,7 @@ static bool
 check_array(const struct field *field, const struct json *json, int at, const char *pointer,
             struct field_errors *errors)
 {
-	const struct field element = {.name = field->name, .type = field->element, .min = field->element == FIELD_TEXT};
+	const struct field element = {.name = field->name, .type = field->element, .min = field->element == FIELD_TEXT, .no_at = field->no_at};
 	int64_t max = field->max ? field->max : FIELD_ARRAY_MAX;
 	struct field_value values[FIELD_COUNT_MAX];
 	bool good = true;

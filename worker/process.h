@@ -48,12 +48,15 @@ struct worker {
 	int request_count; /* begun and not freed, orphans included */
 	bool draining;
 	bool ready_told;
+	bool accepting;
+	int64_t started_us;
 	int64_t drain_deadline_us;
 	int64_t now_us; /* wall clock at the last turn: for Date and tokens */
 };
 
 /* accept.c */
 void accept_start(struct worker *worker);
+/* Takes what is in the queue already, then closes the socket: who comes later is refused and can go elsewhere. */
 void accept_stop(struct worker *worker);
 
 #endif

@@ -25,7 +25,9 @@ enum { STAGE_COUNT = ARRAY_LENGTH(stages), STAGE_REPLY = STAGE_COUNT - 1 };
 struct slice
 request_header(const struct request *request, const char *lower_name)
 {
-	return request->conn ? http_parse_header(&request->conn->parser, request->data, lower_name) : SLICE_NONE;
+	if (!request->conn || request->broken)
+		return SLICE_NONE;
+	return http_parse_header(&request->conn->parser, request->data, lower_name);
 }
 
 static bool
@@ -88,6 +90,7 @@ request_new(struct conn *conn, bool broken)
 	/* The framing is lost: whatever the bytes were, the answer is the last one on this connection. */
 	request->id = choose_id(request, SLICE_NONE);
 	request->close = true;
+	request->broken = true;
 	request_fail(request, error_of_status(conn->parser.error_status), "%s", conn->parser.error_detail);
 	request->stage = STAGE_REPLY;
 	return request;

@@ -45,6 +45,7 @@ struct request {
 	/* Written by the parser. */
 	enum http_method method;
 	bool head_only;
+	bool broken; /* not a valid message: it has no headers to look at */
 	bool keep_alive;
 	bool watch_close; /* the client's going is noticed while it waits */
 	struct slice path;
@@ -61,6 +62,7 @@ struct request {
 	const struct cors_verdict *cors;
 	struct slice cors_origin;
 	struct principal principal;
+	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
 	bool limited;
 	struct limit_verdict limit;
 	struct json body;

@@ -74,7 +74,7 @@ const struct field fields_verify_key[] = {TEXT("key", REQUIRED, .min = 1, .max =
 const struct field fields_agent[] = {
     TEXT("agent_id", REQUIRED, .min = 1, .max = 128, DOC("the agent's own name for itself; registering again updates")),
     TEXT("name", REQUIRED, .min = 1, .max = 200, DOC("for people")),
-    TEXT("role", REQUIRED, .min = 1, .max = 64, DOC("which tasks and messages it takes")),
+    TEXT("role", REQUIRED, .min = 1, .max = 64, .no_at = true, DOC("which tasks and messages it takes")),
     TEXT("description", .max = 2000, DOC("for people")),
     ARRAY("capabilities", .element = FIELD_TEXT, .max = 100, DOC("what it can do")),
     INT("max_concurrent", .min = 1, .max = 1000, .fallback = "1", DOC("tasks that it works on at once")),
@@ -100,7 +100,7 @@ static const struct field fields_gate[] = {
     {0}};
 
 #define TASK_FIELDS                                                                                           \
-	TEXT("role", .min = 1, .max = 64, DOC("which agents may take it; this or agent_id is needed")),           \
+	TEXT("role", .min = 1, .max = 64, .no_at = true, DOC("which agents may take it; this or agent_id is needed")),           \
 	    TEXT("agent_id", .min = 1, .max = 128, DOC("the one agent that may take it")),                        \
 	    TEXT("description", .max = 4000, .fallback = "", DOC("for people and agents")),                       \
 	    JSON("input_data", DOC("anything; handed to the agent as it was sent")),                              \
@@ -130,7 +130,7 @@ const struct field fields_workflow[] = {
     {0}};
 
 const struct field fields_lease[] = {
-    ARRAY("roles", REQUIRED, .element = FIELD_TEXT, .min = 1, .max = 32, DOC("take tasks of these roles")),
+    ARRAY("roles", REQUIRED, .element = FIELD_TEXT, .min = 1, .max = 32, .no_at = true, DOC("take tasks of these roles")),
     TEXT("agent_id", REQUIRED, .min = 1, .max = 128, DOC("who takes them; tasks bound to this agent come too")),
     INT("max", .min = 1, .max = 100, .fallback = "1", DOC("tasks at most")),
     NUMBER("wait_s", .min = 0, .max = 60000, .fallback = "0", DOC("wait this long for a task if there is none")),

@@ -44,6 +44,7 @@ struct waiters {
 };
 
 static void ask(struct waiter *waiter);
+static void end_empty(struct waiter *waiter);
 
 static uint32_t
 board_value(const struct waiters *waiters, unsigned queue)
@@ -111,8 +112,12 @@ group_look(struct group *group)
 {
 	struct waiter *waiter;
 
-	while (group->asking < group->burst && (waiter = TAILQ_FIRST(&group->idle)))
-		ask(waiter);
+	while (group->asking < group->burst && (waiter = TAILQ_FIRST(&group->idle))) {
+		if (waiter->request->conn)
+			ask(waiter);
+		else
+			end_empty(waiter); /* its client has gone: what it would get is for others */
+	}
 }
 
 /* The waiter leaves with its answer written, or with an error. */

@@ -1,7 +1,8 @@
 /*
  * worker.c - a worker process: sets itself up, serves until told to stop, and leaves nothing half done.
  *
- * It says that it is ready when it has a database connection with all statements prepared; it accepts only then.
+ * It says that it is ready when it has a database connection with all statements prepared, and accepts from then on;
+ * if there is none for a second it accepts all the same, to say so.
  */
 #include "worker.h"
 #include "agents_seen.h"
@@ -24,7 +25,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, FLUSH_TICKS = 10, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
+enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
 
 static void
 leave(struct worker *worker)
@@ -72,7 +73,6 @@ tell_ready(struct worker *worker)
 {
 	worker->ready_told = true;
 	atomic_store(&worker->slot->state, PROCESS_READY);
-	accept_start(worker);
 	(void)!write(worker->heritage->status_fd, "R", 1);
 	log_debug("worker", "ready");
 }
@@ -96,6 +96,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	if (!worker->ready_told && db_ready(worker->db) && !worker->draining)
 		tell_ready(worker);
+	/* Without a database there is still /livez, and 503 is better than no answer. */
+	if (!worker->accepting && !worker->draining &&
+	    (worker->ready_told || clock_steady_us() - worker->started_us > PATIENCE_US))
+		accept_start(worker);
 	if (!worker->draining)
 		return;
 	conn_drain(worker);
@@ -164,8 +168,8 @@ add_event(struct worker *worker, evutil_socket_t fd, short what, event_callback_
 static void
 tear_down(struct worker *worker)
 {
-	conn_close_all(worker);
 	accept_stop(worker);
+	conn_close_all(worker);
 	password_pool_free(worker->passwords);
 	waiters_free(worker->waiters);
 	key_cache_free(worker->keys);
@@ -189,6 +193,7 @@ worker_main(const struct heritage *heritage)
 	for (int i = 0; i < CONN_WAIT_COUNT; i++)
 		TAILQ_INIT(&worker.conns[i]);
 	worker.now_us = clock_wall_us();
+	worker.started_us = clock_steady_us();
 	route_init();
 	bind_init();
 	if (!set_up_identity(&worker) || !set_up_tls(&worker))

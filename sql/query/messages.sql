@@ -7,6 +7,7 @@ m.received_by, m.sent_at, m.received_at, m.processed_at
 -- end
 
 -- name: message_send :batch
+-- parallel: 2
 WITH req AS MATERIALIZED (
     SELECT * FROM unnest(@tenant::int[], @id::uuid[], @from_agent_id::text[], @to_agent_id::text[], @to_role::text[],
         @message_type::text[], @content::json[], @task_id::uuid[], @reply_to::uuid[])
@@ -65,6 +66,12 @@ WITH req AS MATERIALIZED (
 SELECT m.ord, {MESSAGE_COLUMNS}
 FROM m
 ORDER BY m.ord, m.nth;
+
+-- name: message_return :batch
+-- received -> sent again: the client of the inbox went away before its answer.
+UPDATE messages m SET status = 'sent', received_at = NULL, received_by = NULL
+FROM unnest(@tenant::int[], @id::uuid[]) AS r(tenant, id)
+WHERE m.tenant = r.tenant AND m.id = r.id AND m.status = 'received';
 
 -- name: message_ack :batch
 -- received -> processed; again is answered alike.

@@ -3,8 +3,21 @@
 --     blocked -> pending -> processing -> completed | failed | cancelled, retrying between attempts, dead after the last
 --
 -- Locks are taken in one order: workflow, then tasks by id. Leasing never waits for a lock, so it cannot deadlock with
--- anything. The conditions with ANY(@id) beside a join repeat what the join says: they keep the plan on the primary key
--- whatever the statistics say.
+-- anything. Rows are looked up through LATERAL subqueries with OFFSET 0, one by one by primary key, and changed by ctid:
+-- no statistics, stale or absent, can make another plan of that. A statement that changes rows by ctid comes behind one
+-- that locked them, so that it sees their newest version.
+
+-- macro: NAMED_TASKS
+-- The tasks that the batch names, each once, in the order of locking.
+(SELECT DISTINCT tenant, id FROM unnest(@tenant::int[], @id::uuid[]) AS q(tenant, id) ORDER BY tenant, id) r
+    CROSS JOIN LATERAL (SELECT *, ctid AS tid FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t
+-- end
+
+-- macro: LOCK_TASKS
+SELECT t.id
+FROM (SELECT DISTINCT tenant, id FROM unnest(@tenant::int[], @id::uuid[]) AS q(tenant, id) ORDER BY tenant, id) r
+    CROSS JOIN LATERAL (SELECT id FROM tasks WHERE tenant = r.tenant AND id = r.id FOR NO KEY UPDATE OFFSET 0) t
+-- end
 
 -- name: task_lease :batch
 -- Requests are grouped by the queue they may take from; each queue is selected from once, for all of them, because
@@ -64,6 +77,7 @@ ORDER BY l.ord, l.nth;
 
 -- name: task_heartbeat :batch
 -- Prolongs leases, never past the deadline of the attempt. The same holder's cancelled task is answered, not refused.
+{LOCK_TASKS};
 WITH req AS MATERIALIZED (
     SELECT * FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @progress::json[])
         WITH ORDINALITY AS r(tenant, id, epoch, progress, ord)
@@ -71,8 +85,9 @@ WITH req AS MATERIALIZED (
     UPDATE tasks t SET progress = coalesce(r.progress, t.progress),
         lease_until = least(now() + t.lease_ms * interval '1 millisecond', t.deadline_at)
     FROM (SELECT DISTINCT ON (tenant, id, epoch) * FROM req ORDER BY tenant, id, epoch, ord DESC) r
-    WHERE t.tenant = r.tenant AND t.id = r.id AND t.tenant = ANY(@tenant::int[]) AND t.id = ANY(@id::uuid[])
-      AND t.epoch = r.epoch AND t.status = 'processing'
+        CROSS JOIN LATERAL (SELECT ctid AS tid, epoch AS current_epoch, status AS current_status FROM tasks
+            WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
+    WHERE t.ctid = held.tid AND held.current_epoch = r.epoch AND held.current_status = 'processing'
     RETURNING t.tenant, t.id, t.epoch, t.lease_until
 )
 SELECT r.ord,
@@ -88,12 +103,12 @@ ORDER BY r.ord;
 -- name: task_settle :batch
 -- A lease ends: complete, fail, release (by its holder), expire (by the keeper). The epoch must be the current one.
 -- First the workflows, in order: from here on nothing else moves in them.
-SELECT w.id FROM workflows w
-WHERE w.tenant = ANY(@tenant::int[]) AND w.id = ANY(ARRAY(
-    SELECT t.workflow_id FROM tasks t
-    WHERE t.tenant = ANY(@tenant::int[]) AND t.id = ANY(@id::uuid[]) AND t.workflow_id IS NOT NULL))
-ORDER BY w.tenant, w.id
-FOR NO KEY UPDATE;
+SELECT w.id
+FROM (SELECT DISTINCT t.tenant, t.workflow_id FROM {NAMED_TASKS}
+        WHERE t.workflow_id IS NOT NULL ORDER BY t.tenant, t.workflow_id) n
+    CROSS JOIN LATERAL (SELECT id FROM workflows
+        WHERE tenant = n.tenant AND id = n.workflow_id FOR NO KEY UPDATE OFFSET 0) w;
+{LOCK_TASKS};
 -- The tasks themselves, with a record of the attempt. A gate that asks for a revision is blocked again at once.
 WITH moved AS (
     UPDATE tasks t SET
@@ -131,8 +146,10 @@ WITH moved AS (
             @error_message::text[], @retryable::bool[], @duration_ms::int8[]) WITH ORDINALITY
             AS q(tenant, id, epoch, outcome, output_data, verdict, error_message, retryable, duration_ms, ord)
         ORDER BY tenant, id, epoch, ord) r
-    WHERE t.tenant = r.tenant AND t.id = r.id AND t.tenant = ANY(@tenant::int[]) AND t.id = ANY(@id::uuid[])
-      AND t.epoch = r.epoch AND t.status = 'processing' AND (r.outcome <> 'expire' OR t.lease_until < now())
+        CROSS JOIN LATERAL (SELECT ctid AS tid, epoch AS current_epoch, status AS current_status,
+            lease_until AS current_until FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
+    WHERE t.ctid = held.tid AND held.current_epoch = r.epoch AND held.current_status = 'processing'
+      AND (r.outcome <> 'expire' OR held.current_until < now())
     RETURNING t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at, t.error_message,
         t.duration_ms, r.outcome
 )
@@ -144,9 +161,8 @@ SELECT tenant, id, epoch, attempt + CASE WHEN outcome = 'release' THEN 1 ELSE 0 
 FROM moved;
 -- Revisions: what the gate looked at runs again with its feedback; what else waits for those waits again.
 WITH gate AS MATERIALIZED (
-    SELECT tenant, id, epoch, round, output_data FROM tasks
-    WHERE tenant = ANY(@tenant::int[]) AND id = ANY(@id::uuid[])
-      AND settled_in = pg_current_xact_id() AND status = 'blocked'
+    SELECT t.tenant, t.id, t.epoch, t.round, t.output_data FROM {NAMED_TASKS}
+    WHERE t.settled_in = pg_current_xact_id() AND t.status = 'blocked'
 ), again AS MATERIALIZED (
     -- Two gates may look at one task: it runs again once, and not if another gate has sent it back already.
     SELECT DISTINCT ON (v.tenant, v.task_id) v.tenant, v.task_id, g.round, g.output_data
@@ -188,9 +204,10 @@ WHERE w.tenant = n.tenant AND w.id = n.workflow_id;
 -- Dependents: the last dependency to complete makes a task ready.
 WITH freed AS MATERIALIZED (
     SELECT x.tenant, x.task_id, count(*)::int AS count
-    FROM tasks t JOIN task_dependencies x ON x.tenant = t.tenant AND x.depends_on = t.id
-    WHERE t.tenant = ANY(@tenant::int[]) AND t.id = ANY(@id::uuid[]) AND t.settled_in = pg_current_xact_id()
-      AND t.status = 'completed' AND x.tenant = ANY(@tenant::int[]) AND x.depends_on = ANY(@id::uuid[])
+    FROM {NAMED_TASKS}
+        CROSS JOIN LATERAL (SELECT tenant, task_id FROM task_dependencies
+            WHERE tenant = t.tenant AND depends_on = t.id OFFSET 0) x
+    WHERE t.settled_in = pg_current_xact_id() AND t.status = 'completed' AND t.workflow_id IS NOT NULL
     GROUP BY x.tenant, x.task_id
 )
 UPDATE tasks d SET deps_left = d.deps_left - f.count,
@@ -207,9 +224,8 @@ WITH settled AS MATERIALIZED (
         min(format('task %s: %s', t.key, t.error_message)) FILTER (WHERE t.status IN ('failed', 'dead')) AS error,
         (array_agg(t.id) FILTER (WHERE t.status = 'completed' AND t.max_rounds IS NOT NULL
             AND t.verdict IN ('rejected', 'needs_revision')))[1] AS refused
-    FROM tasks t
-    WHERE t.tenant = ANY(@tenant::int[]) AND t.id = ANY(@id::uuid[]) AND t.settled_in = pg_current_xact_id()
-      AND t.workflow_id IS NOT NULL
+    FROM {NAMED_TASKS}
+    WHERE t.settled_in = pg_current_xact_id() AND t.workflow_id IS NOT NULL
     GROUP BY t.tenant, t.workflow_id
 ), next AS MATERIALIZED (
     SELECT s.*, CASE WHEN s.failed > 0 THEN 'failed'

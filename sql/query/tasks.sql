@@ -8,6 +8,8 @@ t.completed_at, t.duration_ms
 -- end
 
 -- name: task_create :batch
+-- parallel: 2
+-- Rows of two executions never meet, so a second connection commits while the first fills its next batch.
 -- Many independent tasks in one statement; a task with a run_at in the future waits for the keeper.
 WITH req AS MATERIALIZED (
     SELECT * FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 static const char clock_sql[] =
-	"CREATE SCHEMA agentd_test;"
-	"CREATE TABLE agentd_test.clock (moved interval NOT NULL);"
-	"INSERT INTO agentd_test.clock VALUES ('0');"
-	"CREATE FUNCTION agentd_test.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
-	" RETURN pg_catalog.now() + (SELECT moved FROM agentd_test.clock)";
+    "CREATE SCHEMA agentd_test;"
+    "CREATE TABLE agentd_test.clock (moved interval NOT NULL);"
+    "INSERT INTO agentd_test.clock VALUES ('0');"
+    "CREATE FUNCTION agentd_test.now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE"
+    " RETURN pg_catalog.now() + (SELECT moved FROM agentd_test.clock)";
 
 /* AGENTD_TEST_DATABASE_URL as keywords, with another database. */
 static char *

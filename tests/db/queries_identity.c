@@ -66,8 +66,10 @@ test_key_is_created_and_audited(void **state UNUSED)
 	                " WHERE key_id = 'agd_sk_a1'");
 	EXPECT_SQL("key.create neo key agd_sk_a1 127.0.0.1 r7",
 	           "SELECT concat_ws(' ', action, actor, subject_type, subject_id, address, request_id) FROM audit_log"
-	           " WHERE tenant = %s", fixture.tenant);
-	EXPECT_SQL("0", "SELECT count(*) FROM audit_log WHERE details::text LIKE '%%secret%%' AND details::text LIKE '%%agd%%'");
+	           " WHERE tenant = %s",
+	           fixture.tenant);
+	EXPECT_SQL("0",
+	           "SELECT count(*) FROM audit_log WHERE details::text LIKE '%%secret%%' AND details::text LIKE '%%agd%%'");
 }
 
 static void
@@ -79,9 +81,11 @@ test_key_is_seen_by_its_owner_and_by_managers(void **state UNUSED)
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_b1", "all_keys", "false", "actor_id", owner), 0, "owner", "neo");
 	assert_int_equal(CALL(KEY_GET, "key_id", "agd_sk_b1", "all_keys", "false", "actor_id", other)->rows, 0);
 	assert_int_equal(CALL(KEY_GET, "key_id", "agd_sk_b1", "all_keys", "true", "actor_id", other)->rows, 1);
-	assert_int_equal(CALL(KEY_GET, "key_id", "agd_sk_b1", "all_keys", "true", "actor_id", owner, "tenant", "1")->rows, 0);
+	assert_int_equal(CALL(KEY_GET, "key_id", "agd_sk_b1", "all_keys", "true", "actor_id", owner, "tenant", "1")->rows,
+	                 0);
 	assert_int_equal(CALL(KEY_LIST, "all_keys", "false", "actor_id", other, "limit", "10")->rows, 0);
-	assert_int_equal(CALL(KEY_REVOKE, "key_id", "agd_sk_b1", "all_keys", "false", "actor_id", other, "actor", "x")->rows, 0);
+	assert_int_equal(
+	    CALL(KEY_REVOKE, "key_id", "agd_sk_b1", "all_keys", "false", "actor_id", other, "actor", "x")->rows, 0);
 	EXPECT_SQL("active", "SELECT status FROM api_keys WHERE key_id = 'agd_sk_b1'");
 }
 
@@ -117,8 +121,10 @@ test_key_revoked_is_revoked_and_expired_is_expired(void **state UNUSED)
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_d1", "all_keys", "true"), 0, "status", "revoked");
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_d2", "all_keys", "true"), 0, "status", "expired");
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_d2", "all_keys", "true"), 0, "days_until_expiration", "0");
-	EXPECT_SQL("key.revoke agd_sk_d1", "SELECT action || ' ' || subject_id FROM audit_log WHERE tenant = %s"
-	                                   " ORDER BY id DESC LIMIT 1", fixture.tenant);
+	EXPECT_SQL("key.revoke agd_sk_d1",
+	           "SELECT action || ' ' || subject_id FROM audit_log WHERE tenant = %s"
+	           " ORDER BY id DESC LIMIT 1",
+	           fixture.tenant);
 }
 
 static void
@@ -181,14 +187,14 @@ test_system_status_counts_what_is_live(void **state UNUSED)
 }
 
 const struct CMUnitTest identity_tests[] = {
-	TEST(test_user_for_login_is_looked_up_in_its_tenant),
-	TEST(test_user_logged_in_is_noted_and_me_shows_it),
-	TEST(test_key_is_created_and_audited),
-	TEST(test_key_is_seen_by_its_owner_and_by_managers),
-	TEST(test_key_list_goes_page_by_page),
-	TEST(test_key_revoked_is_revoked_and_expired_is_expired),
-	TEST(test_key_lookup_finds_each_of_a_batch),
-	TEST(test_key_used_adds_up_over_a_batch),
-	TEST(test_system_status_counts_what_is_live),
+    TEST(test_user_for_login_is_looked_up_in_its_tenant),
+    TEST(test_user_logged_in_is_noted_and_me_shows_it),
+    TEST(test_key_is_created_and_audited),
+    TEST(test_key_is_seen_by_its_owner_and_by_managers),
+    TEST(test_key_list_goes_page_by_page),
+    TEST(test_key_revoked_is_revoked_and_expired_is_expired),
+    TEST(test_key_lookup_finds_each_of_a_batch),
+    TEST(test_key_used_adds_up_over_a_batch),
+    TEST(test_system_status_counts_what_is_live),
 };
 const int identity_test_count = ARRAY_LENGTH(identity_tests);

@@ -137,17 +137,15 @@ test_message_list_filters(void **state UNUSED)
 	queries_wait(ask_inbox("jones", "1"));
 	EXPECT(CALL(MESSAGE_LIST, "limit", "9", "status", "received"), 0, "id", second);
 	EXPECT(CALL(MESSAGE_LIST, "limit", "9", "to_agent_id", "smith"), 0, "id", first);
-	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "from_agent_id", "neo", "message_type", "status_update")->rows, 2);
+	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "from_agent_id", "neo", "message_type", "status_update")->rows,
+	                 2);
 	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "message_type", "error_report")->rows, 0);
 	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "tenant", "1")->rows, 0);
 }
 
 const struct CMUnitTest message_tests[] = {
-	TEST(test_message_goes_from_sent_to_processed),
-	TEST(test_message_inbox_is_oldest_first_and_bounded),
-	TEST(test_message_of_a_role_goes_to_one_agent),
-	TEST(test_message_batch_of_inboxes_shares_without_doubles),
-	TEST(test_message_broadcast_reaches_all_but_the_sender),
-	TEST(test_message_list_filters),
+    TEST(test_message_goes_from_sent_to_processed),          TEST(test_message_inbox_is_oldest_first_and_bounded),
+    TEST(test_message_of_a_role_goes_to_one_agent),          TEST(test_message_batch_of_inboxes_shares_without_doubles),
+    TEST(test_message_broadcast_reaches_all_but_the_sender), TEST(test_message_list_filters),
 };
 const int message_test_count = ARRAY_LENGTH(message_tests);

@@ -92,8 +92,10 @@ test_fail_retries_with_backoff_then_dies(void **state UNUSED)
 		answer = queries_wait(ask_settle(id, text("%d", attempt), "fail", NULL, NULL));
 		EXPECT(answer, 0, "status", "retrying");
 		EXPECT(answer, 0, "_ready", NULL);
-		EXPECT_SQL(pauses[attempt - 1], "SELECT t.run_at - a.ended_at FROM tasks t JOIN task_attempts a ON a.task_id = t.id"
-		                                " WHERE t.id = '%s' AND a.epoch = %d", id, attempt);
+		EXPECT_SQL(pauses[attempt - 1],
+		           "SELECT t.run_at - a.ended_at FROM tasks t JOIN task_attempts a ON a.task_id = t.id"
+		           " WHERE t.id = '%s' AND a.epoch = %d",
+		           id, attempt);
 		assert_int_equal(queries_wait(ask_lease("[\"sena\"]", "smith", "1"))->rows, 0);
 		db_fixture_advance(&fixture, 5000);
 		assert_int_equal(CALL(KEEPER_DUE)->rows, 1);
@@ -119,10 +121,14 @@ test_backoff_obeys_its_settings(void **state UNUSED)
 		struct db_answer *lease = lease_one("sena");
 		queries_wait(ask_settle(db_answer_cell(lease, 0, "id"), "1", "fail", NULL, NULL));
 	}
-	EXPECT_SQL("00:00:01", "SELECT run_at - ended_at FROM tasks t JOIN task_attempts ON task_id = id WHERE id = '%s'", fixed);
-	EXPECT_SQL("00:00:02.5", "SELECT run_at - ended_at FROM tasks t JOIN task_attempts ON task_id = id WHERE id = '%s'", bounded);
-	EXPECT_SQL("t", "SELECT run_at - ended_at BETWEEN interval '0.5 seconds' AND interval '1 second'"
-	                " FROM tasks t JOIN task_attempts ON task_id = id WHERE id = '%s'", shaken);
+	EXPECT_SQL("00:00:01", "SELECT run_at - ended_at FROM tasks t JOIN task_attempts ON task_id = id WHERE id = '%s'",
+	           fixed);
+	EXPECT_SQL("00:00:02.5", "SELECT run_at - ended_at FROM tasks t JOIN task_attempts ON task_id = id WHERE id = '%s'",
+	           bounded);
+	EXPECT_SQL("t",
+	           "SELECT run_at - ended_at BETWEEN interval '0.5 seconds' AND interval '1 second'"
+	           " FROM tasks t JOIN task_attempts ON task_id = id WHERE id = '%s'",
+	           shaken);
 }
 
 static void
@@ -132,7 +138,8 @@ test_fail_for_good_is_not_retried(void **state UNUSED)
 	struct db_answer *answer;
 
 	lease_one("sena");
-	answer = CALL(TASK_SETTLE, "id", id, "epoch", "1", "outcome", "fail", "retryable", "false", "error_message", "no such file");
+	answer = CALL(TASK_SETTLE, "id", id, "epoch", "1", "outcome", "fail", "retryable", "false", "error_message",
+	              "no such file");
 	EXPECT(answer, 0, "status", "failed");
 	assert_non_null(db_answer_cell(answer, 0, "completed_at"));
 	EXPECT(answer, 0, "run_at", NULL);
@@ -226,16 +233,16 @@ test_settlements_of_a_batch_are_judged_one_by_one(void **state UNUSED)
 }
 
 const struct CMUnitTest settle_tests[] = {
-	TEST(test_complete_keeps_the_output),
-	TEST(test_settling_again_is_answered_alike),
-	TEST(test_stale_epoch_changes_nothing),
-	TEST(test_task_without_a_lease_is_not_settled),
-	TEST(test_fail_retries_with_backoff_then_dies),
-	TEST(test_backoff_obeys_its_settings),
-	TEST(test_fail_for_good_is_not_retried),
-	TEST(test_release_burns_no_attempt_and_is_ready_at_once),
-	TEST(test_expired_lease_dies_after_the_last_attempt),
-	TEST(test_attempts_are_on_record),
-	TEST(test_settlements_of_a_batch_are_judged_one_by_one),
+    TEST(test_complete_keeps_the_output),
+    TEST(test_settling_again_is_answered_alike),
+    TEST(test_stale_epoch_changes_nothing),
+    TEST(test_task_without_a_lease_is_not_settled),
+    TEST(test_fail_retries_with_backoff_then_dies),
+    TEST(test_backoff_obeys_its_settings),
+    TEST(test_fail_for_good_is_not_retried),
+    TEST(test_release_burns_no_attempt_and_is_ready_at_once),
+    TEST(test_expired_lease_dies_after_the_last_attempt),
+    TEST(test_attempts_are_on_record),
+    TEST(test_settlements_of_a_batch_are_judged_one_by_one),
 };
 const int settle_test_count = ARRAY_LENGTH(settle_tests);

@@ -8,9 +8,9 @@ test_task_create_keeps_what_was_said(void **state UNUSED)
 {
 	const char *id = new_id();
 	struct db_answer *made =
-		CALL(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", "d", "input_data", "{\"x\": 1.0}",
-	         "priority", "7", "max_retries", "2", "timeout_s", "90", "labels", "{\"a\":\"b\"}", "retry_backoff", "fixed",
-	         "retry_base_ms", "1", "retry_max_ms", "2", "retry_jitter", "false");
+	    CALL(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", "d", "input_data", "{\"x\": 1.0}",
+	         "priority", "7", "max_retries", "2", "timeout_s", "90", "labels", "{\"a\":\"b\"}", "retry_backoff",
+	         "fixed", "retry_base_ms", "1", "retry_max_ms", "2", "retry_jitter", "false");
 
 	EXPECT(made, 0, "id", id);
 	EXPECT(made, 0, "status", "pending");
@@ -80,7 +80,8 @@ test_lease_requests_of_a_batch_share_without_doubles(void **state UNUSED)
 		taken += leases[i]->rows;
 	}
 	assert_int_equal(taken, 50); /* 60 were asked for */
-	EXPECT_SQL("50", "SELECT count(*) FROM tasks WHERE tenant = %s AND status = 'processing' AND epoch = 1", fixture.tenant);
+	EXPECT_SQL("50", "SELECT count(*) FROM tasks WHERE tenant = %s AND status = 'processing' AND epoch = 1",
+	           fixture.tenant);
 	EXPECT(leases[0], 0, "priority", "10"); /* the first to ask gets the most urgent */
 }
 
@@ -113,7 +114,8 @@ test_lease_of_a_bound_task_is_for_its_agent(void **state UNUSED)
 	const char *id = new_id();
 
 	CALL(TASK_CREATE, "id", id, "queue", "@smith", "agent_id", "smith", "description", "", "priority", "5",
-	     "max_retries", "3", "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms", "0", "retry_jitter", "false");
+	     "max_retries", "3", "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms", "0", "retry_jitter",
+	     "false");
 	assert_int_equal(queries_wait(ask_lease("[\"smith\",\"@jones\"]", "jones", "5"))->rows, 0);
 	EXPECT(queries_wait(ask_lease("[\"sena\",\"@smith\"]", "smith", "5")), 0, "id", id);
 }
@@ -122,8 +124,10 @@ static void
 test_lease_is_within_the_tenant(void **state UNUSED)
 {
 	make_task("sena", "5");
-	assert_int_equal(CALL(TASK_LEASE, "tenant", "1", "queues", "[\"sena\"]", "agent_id", "smith", "max", "5", "lease_ms",
-	                      "8000")->rows, 0);
+	assert_int_equal(
+	    CALL(TASK_LEASE, "tenant", "1", "queues", "[\"sena\"]", "agent_id", "smith", "max", "5", "lease_ms", "8000")
+	        ->rows,
+	    0);
 	lease_one("sena");
 }
 
@@ -264,20 +268,20 @@ test_keeper_expired_finds_silent_holders(void **state UNUSED)
 }
 
 const struct CMUnitTest task_tests[] = {
-	TEST(test_task_create_keeps_what_was_said),
-	TEST(test_task_list_filters_and_pages),
-	TEST(test_lease_takes_by_priority_then_age),
-	TEST(test_lease_requests_of_a_batch_share_without_doubles),
-	TEST(test_lease_of_many_queues_takes_at_most_max),
-	TEST(test_lease_of_a_bound_task_is_for_its_agent),
-	TEST(test_lease_is_within_the_tenant),
-	TEST(test_lease_is_cut_by_the_timeout),
-	TEST(test_epoch_grows_with_every_lease),
-	TEST(test_heartbeat_prolongs_the_lease),
-	TEST(test_heartbeat_of_another_epoch_or_task_is_refused),
-	TEST(test_heartbeats_of_a_batch_are_judged_one_by_one),
-	TEST(test_heartbeat_of_a_cancelled_task_says_so),
-	TEST(test_keeper_due_makes_later_tasks_ready),
-	TEST(test_keeper_expired_finds_silent_holders),
+    TEST(test_task_create_keeps_what_was_said),
+    TEST(test_task_list_filters_and_pages),
+    TEST(test_lease_takes_by_priority_then_age),
+    TEST(test_lease_requests_of_a_batch_share_without_doubles),
+    TEST(test_lease_of_many_queues_takes_at_most_max),
+    TEST(test_lease_of_a_bound_task_is_for_its_agent),
+    TEST(test_lease_is_within_the_tenant),
+    TEST(test_lease_is_cut_by_the_timeout),
+    TEST(test_epoch_grows_with_every_lease),
+    TEST(test_heartbeat_prolongs_the_lease),
+    TEST(test_heartbeat_of_another_epoch_or_task_is_refused),
+    TEST(test_heartbeats_of_a_batch_are_judged_one_by_one),
+    TEST(test_heartbeat_of_a_cancelled_task_says_so),
+    TEST(test_keeper_due_makes_later_tasks_ready),
+    TEST(test_keeper_expired_finds_silent_holders),
 };
 const int task_test_count = ARRAY_LENGTH(task_tests);

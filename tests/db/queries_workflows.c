@@ -5,13 +5,13 @@
 
 static const char chain[] = "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]}]";
 static const char diamond[] = "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
-							  "{\"key\":\"c\",\"role\":\"c\",\"depends_on\":[\"a\"]},"
-							  "{\"key\":\"d\",\"role\":\"d\",\"depends_on\":[\"b\",\"c\"]}]";
+                              "{\"key\":\"c\",\"role\":\"c\",\"depends_on\":[\"a\"]},"
+                              "{\"key\":\"d\",\"role\":\"d\",\"depends_on\":[\"b\",\"c\"]}]";
 /* As the template `review`: the gate may send back twice. */
 static const char review[] =
-	"[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],"
-	"\"gate\":{\"on_revision\":\"a\",\"max_rounds\":3}},{\"key\":\"x\",\"role\":\"x\",\"depends_on\":[\"a\",\"g\"]},"
-	"{\"key\":\"r\",\"role\":\"r\",\"depends_on\":[\"a\",\"g\",\"x\"]}]";
+    "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],"
+    "\"gate\":{\"on_revision\":\"a\",\"max_rounds\":3}},{\"key\":\"x\",\"role\":\"x\",\"depends_on\":[\"a\",\"g\"]},"
+    "{\"key\":\"r\",\"role\":\"r\",\"depends_on\":[\"a\",\"g\",\"x\"]}]";
 
 static void
 nothing_to_lease(const char *queue)
@@ -31,7 +31,8 @@ test_workflow_is_made_whole(void **state UNUSED)
 	EXPECT(workflow, 0, "status", "pending");
 	EXPECT(workflow, 0, "created_by", "neo");
 	EXPECT(workflow, 0, "input_data", "{\"problem\":7}");
-	EXPECT_SQL("4 0 0", "SELECT concat_ws(' ', p->>'total', p->>'completed', p->>'running') FROM (SELECT '%s'::json AS p) q",
+	EXPECT_SQL("4 0 0",
+	           "SELECT concat_ws(' ', p->>'total', p->>'completed', p->>'running') FROM (SELECT '%s'::json AS p) q",
 	           db_answer_cell(workflow, 0, "progress"));
 	assert_int_equal(tasks->rows, 4);
 	EXPECT(tasks, 0, "key", "a");
@@ -39,7 +40,8 @@ test_workflow_is_made_whole(void **state UNUSED)
 	EXPECT(tasks, 3, "key", "d");
 	EXPECT(tasks, 3, "status", "blocked");
 	EXPECT(tasks, 3, "depends_on", "[\"b\", \"c\"]");
-	EXPECT_SQL("workflow.create", "SELECT action FROM audit_log WHERE tenant = %s AND subject_id = '%s'", fixture.tenant, id);
+	EXPECT_SQL("workflow.create", "SELECT action FROM audit_log WHERE tenant = %s AND subject_id = '%s'",
+	           fixture.tenant, id);
 	assert_int_equal(CALL(WORKFLOW_GET, "id", id, "tenant", "1")->rows, 0);
 	assert_int_equal(CALL(WORKFLOW_TASKS, "id", id, "tenant", "1")->rows, 0);
 }
@@ -49,7 +51,7 @@ static void
 test_workflow_that_fails_leaves_nothing(void **state UNUSED)
 {
 	struct db_answer *answer =
-		ASK(WORKFLOW_CREATE, "id", new_id(), "description", "d", "actor", "neo", "tasks", "[]", "dependencies",
+	    ASK(WORKFLOW_CREATE, "id", new_id(), "description", "d", "actor", "neo", "tasks", "[]", "dependencies",
 	        text("[{\"task_id\":\"%s\",\"depends_on\":\"%s\"}]", new_id(), new_id()), "revisions", "[]");
 
 	db_fixture_wait(&fixture);
@@ -91,7 +93,8 @@ test_dependencies_unblock_and_hand_outputs_on(void **state UNUSED)
 	EXPECT(work("c", "\"c\"", NULL), 0, "dependencies", "{ \"a\" : {\"n\": 1.0} }");
 	lease = lease_one("d");
 	EXPECT(lease, 0, "dependencies", "{ \"b\" : {\"b\":true}, \"c\" : \"c\" }");
-	EXPECT_SQL("3 1 75", "SELECT concat_ws(' ', p->>'completed', p->>'running', p->>'percent') FROM (SELECT '%s'::json AS p) q",
+	EXPECT_SQL("3 1 75",
+	           "SELECT concat_ws(' ', p->>'completed', p->>'running', p->>'percent') FROM (SELECT '%s'::json AS p) q",
 	           db_answer_cell(CALL(WORKFLOW_GET, "id", id), 0, "progress"));
 }
 
@@ -308,9 +311,9 @@ static void
 test_gate_rearms_the_segment_and_who_waits_for_it(void **state UNUSED)
 {
 	const char *id = make_workflow(
-		"[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
-		"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\",\"b\"],\"gate\":{\"on_revision\":\"a\"}},"
-		"{\"key\":\"slow\",\"role\":\"slow\"},{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"b\",\"slow\"]}]");
+	    "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
+	    "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\",\"b\"],\"gate\":{\"on_revision\":\"a\"}},"
+	    "{\"key\":\"slow\",\"role\":\"slow\"},{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"b\",\"slow\"]}]");
 
 	work("a", "{}", NULL);
 	work("b", "{}", NULL);
@@ -331,10 +334,10 @@ test_gate_rearms_the_segment_and_who_waits_for_it(void **state UNUSED)
 }
 
 static const char two_gates[] =
-	"[{\"key\":\"a\",\"role\":\"a\"},"
-	"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
-	"{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
-	"{\"key\":\"z\",\"role\":\"z\",\"depends_on\":[\"g\",\"h\"]}]";
+    "[{\"key\":\"a\",\"role\":\"a\"},"
+    "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
+    "{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
+    "{\"key\":\"z\",\"role\":\"z\",\"depends_on\":[\"g\",\"h\"]}]";
 
 static void
 finish_two_gates(const char *id)
@@ -379,10 +382,10 @@ test_two_gates_send_back_in_one_batch(void **state UNUSED)
 static void
 test_gate_sends_back_while_others_complete(void **state UNUSED)
 {
-	const char *id = make_workflow(
-		"[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"slow\",\"role\":\"slow\"},"
-		"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
-		"{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"a\",\"slow\"]}]");
+	const char *id =
+	    make_workflow("[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"slow\",\"role\":\"slow\"},"
+	                  "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
+	                  "{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"a\",\"slow\"]}]");
 
 	work("a", "{}", NULL);
 	lease_one("g");
@@ -402,11 +405,11 @@ test_gate_sends_back_while_others_complete(void **state UNUSED)
 static void
 test_two_gates_with_different_segments(void **state UNUSED)
 {
-	const char *id = make_workflow(
-		"[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"c\",\"role\":\"c\"},"
-		"{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\",\"c\"]},"
-		"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"b\"],\"gate\":{\"on_revision\":\"a\"}},"
-		"{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"b\",\"c\"],\"gate\":{\"on_revision\":\"c\"}}]");
+	const char *id =
+	    make_workflow("[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"c\",\"role\":\"c\"},"
+	                  "{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\",\"c\"]},"
+	                  "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"b\"],\"gate\":{\"on_revision\":\"a\"}},"
+	                  "{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"b\",\"c\"],\"gate\":{\"on_revision\":\"c\"}}]");
 
 	work("a", "{}", NULL);
 	work("c", "{}", NULL);
@@ -430,10 +433,10 @@ static void
 test_gate_within_a_gate(void **state UNUSED)
 {
 	const char *id = make_workflow(
-		"[{\"key\":\"a\",\"role\":\"a\"},"
-		"{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\",\"max_rounds\":2}},"
-		"{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"g\"]},"
-		"{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"b\"],\"gate\":{\"on_revision\":\"a\",\"max_rounds\":3}}]");
+	    "[{\"key\":\"a\",\"role\":\"a\"},"
+	    "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\",\"max_rounds\":2}},"
+	    "{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"g\"]},"
+	    "{\"key\":\"h\",\"role\":\"h\",\"depends_on\":[\"b\"],\"gate\":{\"on_revision\":\"a\",\"max_rounds\":3}}]");
 
 	work("a", "{}", NULL);
 	work("g", "{}", "needs_revision");
@@ -451,26 +454,26 @@ test_gate_within_a_gate(void **state UNUSED)
 }
 
 const struct CMUnitTest workflow_tests[] = {
-	TEST(test_workflow_is_made_whole),
-	TEST(test_workflow_that_fails_leaves_nothing),
-	TEST(test_workflow_list_filters_and_pages),
-	TEST(test_dependencies_unblock_and_hand_outputs_on),
-	TEST(test_dependencies_completed_in_one_batch_unblock_once),
-	TEST(test_workflow_completes_with_output_and_verdict),
-	TEST(test_workflow_with_many_ends_gives_them_by_key),
-	TEST(test_workflow_fails_and_cancels_the_rest),
-	TEST(test_workflow_goes_on_after_a_retry),
-	TEST(test_workflow_cancel),
-	TEST(test_gate_sends_back_with_feedback),
-	TEST(test_gate_rounds_keep_old_outputs),
-	TEST(test_gate_refuses_in_the_last_round),
-	TEST(test_gate_that_rejects_ends_the_workflow),
-	TEST(test_verdict_of_a_plain_task_sends_nothing_back),
-	TEST(test_gate_rearms_the_segment_and_who_waits_for_it),
-	TEST(test_two_gates_send_back_one_after_the_other),
-	TEST(test_two_gates_send_back_in_one_batch),
-	TEST(test_gate_sends_back_while_others_complete),
-	TEST(test_two_gates_with_different_segments),
-	TEST(test_gate_within_a_gate),
+    TEST(test_workflow_is_made_whole),
+    TEST(test_workflow_that_fails_leaves_nothing),
+    TEST(test_workflow_list_filters_and_pages),
+    TEST(test_dependencies_unblock_and_hand_outputs_on),
+    TEST(test_dependencies_completed_in_one_batch_unblock_once),
+    TEST(test_workflow_completes_with_output_and_verdict),
+    TEST(test_workflow_with_many_ends_gives_them_by_key),
+    TEST(test_workflow_fails_and_cancels_the_rest),
+    TEST(test_workflow_goes_on_after_a_retry),
+    TEST(test_workflow_cancel),
+    TEST(test_gate_sends_back_with_feedback),
+    TEST(test_gate_rounds_keep_old_outputs),
+    TEST(test_gate_refuses_in_the_last_round),
+    TEST(test_gate_that_rejects_ends_the_workflow),
+    TEST(test_verdict_of_a_plain_task_sends_nothing_back),
+    TEST(test_gate_rearms_the_segment_and_who_waits_for_it),
+    TEST(test_two_gates_send_back_one_after_the_other),
+    TEST(test_two_gates_send_back_in_one_batch),
+    TEST(test_gate_sends_back_while_others_complete),
+    TEST(test_two_gates_with_different_segments),
+    TEST(test_gate_within_a_gate),
 };
 const int workflow_test_count = ARRAY_LENGTH(workflow_tests);

@@ -32,9 +32,9 @@ start(int pool_size, int statement_timeout_ms)
 static struct db_answer *
 ask_task(const char *id, const char *run_at)
 {
-	return ASK(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", id, "priority", "5", "max_retries",
-	           "3", "run_at", run_at, "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms", "0",
-	           "retry_jitter", "false");
+	return ASK(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", id, "priority", "5",
+	           "max_retries", "3", "run_at", run_at, "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms",
+	           "0", "retry_jitter", "false");
 }
 
 static struct db_answer *
@@ -113,8 +113,8 @@ look_at_columns(void *arg, const struct db_result *result)
 	static const struct {
 		const char *name;
 		enum db_column_type type;
-	} expected[] = {{"id", DB_COLUMN_TEXT},       {"status", DB_COLUMN_TEXT},       {"priority", DB_COLUMN_NUMBER},
-	                {"epoch", DB_COLUMN_NUMBER},  {"duration_ms", DB_COLUMN_NUMBER}, {"labels", DB_COLUMN_JSON},
+	} expected[] = {{"id", DB_COLUMN_TEXT},        {"status", DB_COLUMN_TEXT},        {"priority", DB_COLUMN_NUMBER},
+	                {"epoch", DB_COLUMN_NUMBER},   {"duration_ms", DB_COLUMN_NUMBER}, {"labels", DB_COLUMN_JSON},
 	                {"created_at", DB_COLUMN_TIME}};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(expected); i++) {
@@ -158,10 +158,13 @@ test_values_arrive_as_they_were(void **state UNUSED)
 	for (int i = 0; i < 4; i++) {
 		char id[UUID_TEXT_SIZE];
 		uuid_new(id);
-		answers[i] = ASK(TASK_CREATE, "id", id, "queue", "q", "role", i == 1 ? NULL : "", "description", i == 2 ? "" : odd,
-		                 "input_data", i == 3 ? large : i ? "null" : NULL, "priority", "5", "max_retries", "3",
-		                 "retry_backoff", "fixed", "retry_base_ms", "-2147483648", "retry_max_ms", "2147483647",
-		                 "retry_jitter", i % 2 ? "true" : "false");
+		answers[i] = ASK(TASK_CREATE, "id", id, "queue", "q", "role", i == 1 ? NULL : "", "description",
+		                 i == 2 ? "" : odd, "input_data",
+		                 i == 3 ? large
+		                 : i    ? "null"
+		                        : NULL,
+		                 "priority", "5", "max_retries", "3", "retry_backoff", "fixed", "retry_base_ms", "-2147483648",
+		                 "retry_max_ms", "2147483647", "retry_jitter", i % 2 ? "true" : "false");
 	}
 	db_fixture_wait(&fixture);
 	db_answer_expect(answers[0], 0, "description", odd);
@@ -171,7 +174,8 @@ test_values_arrive_as_they_were(void **state UNUSED)
 	db_answer_expect(answers[1], 0, "input_data", "null");
 	db_answer_expect(answers[2], 0, "description", "");
 	db_answer_expect(answers[3], 0, "input_data", large);
-	assert_string_equal(SQL("SELECT string_agg(retry_jitter::text, ' ' ORDER BY id) FROM tasks"), "false true false true");
+	assert_string_equal(SQL("SELECT string_agg(retry_jitter::text, ' ' ORDER BY id) FROM tasks"),
+	                    "false true false true");
 	assert_string_equal(SQL("SELECT max(retry_max_ms) - 1 FROM tasks WHERE retry_base_ms = -2147483648"), "2147483646");
 }
 
@@ -335,7 +339,8 @@ test_deadlock_is_tried_again(void **state UNUSED)
 	start(1, 10000);
 	make_agent("a");
 	make_agent("b");
-	db_fixture_sql_on(&fixture, other, "SET deadlock_timeout = '60s'; BEGIN; UPDATE agents SET load = 1 WHERE agent_id = 'b'");
+	db_fixture_sql_on(&fixture, other,
+	                  "SET deadlock_timeout = '60s'; BEGIN; UPDATE agents SET load = 1 WHERE agent_id = 'b'");
 	first = ask_beat("a");
 	second = ask_beat("b");
 	wait_for_waiters(1);
@@ -557,24 +562,24 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_many_exec_and_batch),
-		TEST(test_columns_have_names_and_types),
-		TEST(test_values_arrive_as_they_were),
-		TEST(test_calls_of_one_turn_go_together),
-		TEST(test_calls_that_come_meanwhile_are_the_next_batch),
-		TEST(test_a_callback_may_send_the_next_call),
-		TEST(test_one_guilty_call_fails_alone),
-		TEST(test_violated_constraint_is_named),
-		TEST(test_value_of_a_wrong_type_fails_alone),
-		TEST(test_deadlock_is_tried_again),
-		TEST(test_statement_that_waits_too_long_times_out),
-		TEST(test_server_that_hangs_times_out),
-		TEST(test_lost_connection_is_made_again),
-		TEST(test_connection_lost_while_idle_is_made_again),
-		TEST(test_too_many_waiting_calls_are_refused),
-		TEST(test_without_a_server_calls_fail_at_once),
-		TEST(test_schema_that_does_not_fit_is_not_ready),
-		TEST(test_free_leaves_no_callback_behind),
+	    TEST(test_one_many_exec_and_batch),
+	    TEST(test_columns_have_names_and_types),
+	    TEST(test_values_arrive_as_they_were),
+	    TEST(test_calls_of_one_turn_go_together),
+	    TEST(test_calls_that_come_meanwhile_are_the_next_batch),
+	    TEST(test_a_callback_may_send_the_next_call),
+	    TEST(test_one_guilty_call_fails_alone),
+	    TEST(test_violated_constraint_is_named),
+	    TEST(test_value_of_a_wrong_type_fails_alone),
+	    TEST(test_deadlock_is_tried_again),
+	    TEST(test_statement_that_waits_too_long_times_out),
+	    TEST(test_server_that_hangs_times_out),
+	    TEST(test_lost_connection_is_made_again),
+	    TEST(test_connection_lost_while_idle_is_made_again),
+	    TEST(test_too_many_waiting_calls_are_refused),
+	    TEST(test_without_a_server_calls_fail_at_once),
+	    TEST(test_schema_that_does_not_fit_is_not_ready),
+	    TEST(test_free_leaves_no_callback_behind),
 	};
 
 	return cmocka_run_group_tests_name("db", tests, group_set_up, group_tear_down);

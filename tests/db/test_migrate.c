@@ -1,4 +1,5 @@
-/* test_migrate.c - master/migrate.h: up, down and back, by many at once, with data, and when something is in the way. */
+/* test_migrate.c - master/migrate.h: up, down and back, by many at once, with data, and when something is in the way.
+ */
 #include "base.h"
 
 #include "db_fixture.h"
@@ -151,7 +152,8 @@ test_newer_database_is_refused(void **state UNUSED)
 
 	assert_true(migrate_up(fixture.url, MIGRATE_LATEST));
 	SQL("INSERT INTO migration_versions (version, name, description, duration_ms, status)"
-	    " VALUES (%d, 'later', 'from the future', 1, 'applied')", query_migration_count + 1);
+	    " VALUES (%d, 'later', 'from the future', 1, 'applied')",
+	    query_migration_count + 1);
 	before = schema_text();
 	assert_false(migrate_up(fixture.url, MIGRATE_LATEST));
 	assert_false(migrate_up(fixture.url, 1));
@@ -166,8 +168,9 @@ test_failed_migration_leaves_nothing_behind(void **state UNUSED)
 	SQL("CREATE TABLE public.agents (mine text); INSERT INTO agents VALUES ('kept')");
 	assert_false(migrate_up(fixture.url, MIGRATE_LATEST));
 	expect_version(0);
-	assert_string_equal(SQL("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"),
-	                    "agents migration_versions");
+	assert_string_equal(
+	    SQL("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"),
+	    "agents migration_versions");
 	assert_string_equal(SQL("SELECT mine FROM agents"), "kept");
 	SQL("DROP TABLE agents");
 	assert_true(migrate_up(fixture.url, MIGRATE_LATEST));
@@ -252,17 +255,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_up_down_and_up_again),
-		TEST(test_nothing_to_do_is_done),
-		TEST(test_data_survives_down_and_up),
-		TEST(test_down_to_nothing_with_data),
-		TEST(test_ten_at_once_apply_each_once),
-		TEST(test_newer_database_is_refused),
-		TEST(test_failed_migration_leaves_nothing_behind),
-		TEST(test_failed_later_migration_keeps_the_earlier),
-		TEST(test_failed_way_down_stops_where_it_was),
-		TEST(test_status_shows_what_is_applied),
-		TEST(test_version_that_is_not_there),
+	    TEST(test_up_down_and_up_again),
+	    TEST(test_nothing_to_do_is_done),
+	    TEST(test_data_survives_down_and_up),
+	    TEST(test_down_to_nothing_with_data),
+	    TEST(test_ten_at_once_apply_each_once),
+	    TEST(test_newer_database_is_refused),
+	    TEST(test_failed_migration_leaves_nothing_behind),
+	    TEST(test_failed_later_migration_keeps_the_earlier),
+	    TEST(test_failed_way_down_stops_where_it_was),
+	    TEST(test_status_shows_what_is_applied),
+	    TEST(test_version_that_is_not_there),
 	};
 
 	return cmocka_run_group_tests_name("migrate", tests, NULL, NULL);

@@ -61,19 +61,25 @@ static void
 check_invariants(void)
 {
 	/* deps_left is the number of dependencies that have not completed, and a task without any is not blocked. */
-	EXPECT_SQL(NULL, "SELECT format('%%s waits for %%s but deps_left is %%s', d.key, n, d.deps_left) FROM ("
-	                 "SELECT d.*, (SELECT count(*) FROM task_dependencies x JOIN tasks p ON p.id = x.depends_on"
-	                 " WHERE x.task_id = d.id AND p.status <> 'completed') AS n FROM tasks d) d"
-	                 " WHERE tenant = %s AND status = 'blocked' AND (n <> deps_left OR n = 0)", fixture.tenant);
-	EXPECT_SQL(NULL, "SELECT format('%%s: %%s %%s %%s', w.status, tasks_completed, tasks_failed, tasks_cancelled)"
-	                 " FROM workflows w JOIN tasks t ON t.workflow_id = w.id WHERE w.tenant = %s"
-	                 " GROUP BY w.tenant, w.id HAVING tasks_total <> count(*)"
-	                 " OR tasks_completed <> count(*) FILTER (WHERE t.status = 'completed')"
-	                 " OR tasks_failed <> count(*) FILTER (WHERE t.status IN ('failed', 'dead'))"
-	                 " OR tasks_cancelled <> count(*) FILTER (WHERE t.status = 'cancelled')", fixture.tenant);
-	EXPECT_SQL(NULL, "SELECT format('%%s is %%s', key, status) FROM tasks WHERE tenant = %s AND"
-	                 " CASE WHEN status IN ('pending', 'retrying') THEN ready_at IS NULL AND run_at IS NULL"
-	                 " ELSE ready_at IS NOT NULL AND status <> 'processing' END", fixture.tenant);
+	EXPECT_SQL(NULL,
+	           "SELECT format('%%s waits for %%s but deps_left is %%s', d.key, n, d.deps_left) FROM ("
+	           "SELECT d.*, (SELECT count(*) FROM task_dependencies x JOIN tasks p ON p.id = x.depends_on"
+	           " WHERE x.task_id = d.id AND p.status <> 'completed') AS n FROM tasks d) d"
+	           " WHERE tenant = %s AND status = 'blocked' AND (n <> deps_left OR n = 0)",
+	           fixture.tenant);
+	EXPECT_SQL(NULL,
+	           "SELECT format('%%s: %%s %%s %%s', w.status, tasks_completed, tasks_failed, tasks_cancelled)"
+	           " FROM workflows w JOIN tasks t ON t.workflow_id = w.id WHERE w.tenant = %s"
+	           " GROUP BY w.tenant, w.id HAVING tasks_total <> count(*)"
+	           " OR tasks_completed <> count(*) FILTER (WHERE t.status = 'completed')"
+	           " OR tasks_failed <> count(*) FILTER (WHERE t.status IN ('failed', 'dead'))"
+	           " OR tasks_cancelled <> count(*) FILTER (WHERE t.status = 'cancelled')",
+	           fixture.tenant);
+	EXPECT_SQL(NULL,
+	           "SELECT format('%%s is %%s', key, status) FROM tasks WHERE tenant = %s AND"
+	           " CASE WHEN status IN ('pending', 'retrying') THEN ready_at IS NULL AND run_at IS NULL"
+	           " ELSE ready_at IS NOT NULL AND status <> 'processing' END",
+	           fixture.tenant);
 }
 
 int
@@ -163,8 +169,8 @@ work(const char *queue, const char *output, const char *verdict)
 {
 	struct db_answer *lease = lease_one(queue);
 
-	EXPECT(queries_wait(ask_settle(db_answer_cell(lease, 0, "id"), db_answer_cell(lease, 0, "epoch"), "complete", output,
-	                               verdict)),
+	EXPECT(queries_wait(ask_settle(db_answer_cell(lease, 0, "id"), db_answer_cell(lease, 0, "epoch"), "complete",
+	                               output, verdict)),
 	       0, "_result", "ok");
 	return lease;
 }
@@ -172,7 +178,8 @@ work(const char *queue, const char *output, const char *verdict)
 void
 expect_workflow(const char *id, const char *column, const char *expected)
 {
-	const char *found = SQL("SELECT (%s)::text FROM workflows WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
+	const char *found =
+	    SQL("SELECT (%s)::text FROM workflows WHERE tenant = %s AND id = '%s'", column, fixture.tenant, id);
 
 	if (found && expected ? strcmp(found, expected) != 0 : found != expected)
 		fail_msg("the workflow's %s is %s, expected %s", column, found ? found : "NULL", expected ? expected : "NULL");
@@ -215,9 +222,12 @@ main(void)
 	const struct {
 		const struct CMUnitTest *tests;
 		int count;
-	} parts[] = {{identity_tests, identity_test_count}, {agent_tests, agent_test_count},
-	             {message_tests, message_test_count},   {task_tests, task_test_count},
-	             {settle_tests, settle_test_count},     {workflow_tests, workflow_test_count},
+	} parts[] = {{identity_tests, identity_test_count},
+	             {agent_tests, agent_test_count},
+	             {message_tests, message_test_count},
+	             {task_tests, task_test_count},
+	             {settle_tests, settle_test_count},
+	             {workflow_tests, workflow_test_count},
 	             {&last, 1}};
 	struct CMUnitTest tests[200];
 	size_t count = 0;

@@ -11,10 +11,23 @@
 static const char listed[] = "https://app.example,https://b.example:8443";
 static const char internal[] = "http://10.0.0.5:3000";
 
-static const char *const origins[] = {
-	"https://app.example", "https://b.example:8443", "http://10.0.0.5:3000", "http://app.example", "https://app.example:443",
-	"https://app.example/", "https://APP.example", "https://app.example.evil", "https://app.exampl", "https://sub.app.example",
-	"https://b.example", "https://evil.example", "https://app.example,https://b.example:8443", ",", "*", "", "null"};
+static const char *const origins[] = {"https://app.example",
+                                      "https://b.example:8443",
+                                      "http://10.0.0.5:3000",
+                                      "http://app.example",
+                                      "https://app.example:443",
+                                      "https://app.example/",
+                                      "https://APP.example",
+                                      "https://app.example.evil",
+                                      "https://app.exampl",
+                                      "https://sub.app.example",
+                                      "https://b.example",
+                                      "https://evil.example",
+                                      "https://app.example,https://b.example:8443",
+                                      ",",
+                                      "*",
+                                      "",
+                                      "null"};
 
 static struct cors_verdict
 judge(int policy, const char *origin)
@@ -51,7 +64,8 @@ test_policies_say_what_they_should(void **state UNUSED)
 	assert_true(!production.any && production.credentials);
 	assert_string_equal(production.methods, "GET, POST, PUT, DELETE, OPTIONS");
 	assert_string_equal(production.headers, "Content-Type, Authorization, X-API-Key, Accept, Accept-Language");
-	assert_string_equal(production.exposed, "Content-Type, X-Total-Count, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
+	assert_string_equal(production.exposed,
+	                    "Content-Type, X-Total-Count, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
 	assert_int_equal(production.max_age_s, 7200);
 	assert_true(public.any && !public.credentials);
 	assert_string_equal(public.methods, "GET, OPTIONS");
@@ -103,7 +117,8 @@ test_wildcard_never_goes_with_credentials(void **state UNUSED)
 	for (int policy = CORS_OFF; policy <= CORS_INTERNAL; policy++)
 		for (size_t l = 0; l < ARRAY_LENGTH(lists); l++)
 			for (size_t i = 0; i < ARRAY_LENGTH(origins); i++) {
-				struct config config = {.cors_policy = policy, .cors_origins = lists[l], .cors_internal_origins = lists[l]};
+				struct config config = {
+				    .cors_policy = policy, .cors_origins = lists[l], .cors_internal_origins = lists[l]};
 				struct cors_verdict verdict = cors_judge(&config, slice_of(origins[i]));
 				assert_false(verdict.any && verdict.credentials);
 				/* With credentials only what stands in the list. */
@@ -125,12 +140,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_policies_say_what_they_should),
-		cmocka_unit_test(test_lists_are_matched_exactly),
-		cmocka_unit_test(test_open_policies_allow_all_but_null),
-		cmocka_unit_test(test_absent_and_null_origins_are_never_allowed),
-		cmocka_unit_test(test_wildcard_never_goes_with_credentials),
-		cmocka_unit_test(test_empty_list_allows_nobody),
+	    cmocka_unit_test(test_policies_say_what_they_should),
+	    cmocka_unit_test(test_lists_are_matched_exactly),
+	    cmocka_unit_test(test_open_policies_allow_all_but_null),
+	    cmocka_unit_test(test_absent_and_null_origins_are_never_allowed),
+	    cmocka_unit_test(test_wildcard_never_goes_with_credentials),
+	    cmocka_unit_test(test_empty_list_allows_nobody),
 	};
 
 	return cmocka_run_group_tests_name("cors", tests, NULL, NULL);

@@ -65,23 +65,25 @@ test_each_type_takes_its_values(void **state UNUSED)
 		const char *good[6];
 		const char *wrong[10];
 	} types[] = {
-		{FIELD_TEXT, {"\"\"", "\"a\"", "\"\\u00e9\""}, {"1", "true", "[]", "{}"}},
-		{FIELD_INT, {"0", "-1", "9223372036854775807"}, {"\"1\"", "true", "[]", "1.5", "1.0", "1e2", "9223372036854775808"}},
-		{FIELD_NUMBER, {"0", "-1.5", "1e2", "7"}, {"\"1\"", "true", "{}", "1e999"}},
-		{FIELD_BOOL, {"true", "false"}, {"0", "1", "\"true\"", "[]"}},
-		{FIELD_UUID,
+	    {FIELD_TEXT, {"\"\"", "\"a\"", "\"\\u00e9\""}, {"1", "true", "[]", "{}"}},
+	    {FIELD_INT,
+	     {"0", "-1", "9223372036854775807"},
+	     {"\"1\"", "true", "[]", "1.5", "1.0", "1e2", "9223372036854775808"}},
+	    {FIELD_NUMBER, {"0", "-1.5", "1e2", "7"}, {"\"1\"", "true", "{}", "1e999"}},
+	    {FIELD_BOOL, {"true", "false"}, {"0", "1", "\"true\"", "[]"}},
+	    {FIELD_UUID,
 	     {"\"01890a5d-ac96-774b-bcce-b302099a8057\"", "\"01890A5D-AC96-774B-BCCE-B302099A8057\""},
 	     {"1", "\"\"", "\"01890a5dac96774bbcceb302099a8057\"", "\"{01890a5d-ac96-774b-bcce-b302099a8057}\"",
 	      "\"01890a5d-ac96-774b-bcce-b302099a805g\""}},
-		{FIELD_TIME,
+	    {FIELD_TIME,
 	     {"\"2026-11-23T01:02:03Z\"", "\"2026-11-23t01:02:03.123456789z\"", "\"2026-11-23T23:59:59+14:00\"",
 	      "\"2026-11-23T01:02:03.5-05:30\""},
-	     {"20261123", "\"2026-11-23\"", "\"2026-11-23T01:02:03\"", "\"2026-11-23 01:02:03Z\"", "\"2026-13-01T00:00:00Z\"",
-	      "\"2026-11-23T24:00:00Z\"", "\"2026-11-23T01:02:03.Z\"", "\"2026-11-23T01:02:03+0500\"",
-	      "\"2026-11-23T01:02:03+05:60\""}},
-		{FIELD_JSON, {"1", "\"a\"", "null", "[1,{}]", "{\"a\":1}", "true"}, {NULL}},
-		{FIELD_OBJECT, {"{}", "{\"a\":[1]}"}, {"[]", "\"a\"", "1"}},
-		{FIELD_ARRAY, {"[]", "[\"a\"]"}, {"{}", "\"a\"", "1", "[1]", "[\"a\",null]"}},
+	     {"20261123", "\"2026-11-23\"", "\"2026-11-23T01:02:03\"", "\"2026-11-23 01:02:03Z\"",
+	      "\"2026-13-01T00:00:00Z\"", "\"2026-11-23T24:00:00Z\"", "\"2026-11-23T01:02:03.Z\"",
+	      "\"2026-11-23T01:02:03+0500\"", "\"2026-11-23T01:02:03+05:60\""}},
+	    {FIELD_JSON, {"1", "\"a\"", "null", "[1,{}]", "{\"a\":1}", "true"}, {NULL}},
+	    {FIELD_OBJECT, {"{}", "{\"a\":[1]}"}, {"[]", "\"a\"", "1"}},
+	    {FIELD_ARRAY, {"[]", "[\"a\"]"}, {"{}", "\"a\"", "1", "[1]", "[\"a\",null]"}},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
@@ -102,13 +104,15 @@ static void
 test_values_are_texts_for_sql(void **state UNUSED)
 {
 	static const struct field fields[] = {
-		{.name = "text", .type = FIELD_TEXT}, {.name = "int", .type = FIELD_INT},   {.name = "number", .type = FIELD_NUMBER},
-		{.name = "bool", .type = FIELD_BOOL}, {.name = "any", .type = FIELD_JSON},  {.name = "list", .type = FIELD_ARRAY},
-		{.name = "absent", .type = FIELD_TEXT}, {0}};
+	    {.name = "text", .type = FIELD_TEXT},     {.name = "int", .type = FIELD_INT},
+	    {.name = "number", .type = FIELD_NUMBER}, {.name = "bool", .type = FIELD_BOOL},
+	    {.name = "any", .type = FIELD_JSON},      {.name = "list", .type = FIELD_ARRAY},
+	    {.name = "absent", .type = FIELD_TEXT},   {0}};
 	static const char *const expected[] = {"a\n\xc3\xa9\"", "-7", "1.50", "true", "{ \"x\" : 1.0 }", "[ \"b\" ]"};
 
 	assert_string_equal(check(fields, "{\"text\":\"a\\n\\u00e9\\\"\",\"int\":-7,\"number\":1.50,\"bool\":true,"
-	                                  "\"any\":{ \"x\" : 1.0 },\"list\":[ \"b\" ]}"), "");
+	                                  "\"any\":{ \"x\" : 1.0 },\"list\":[ \"b\" ]}"),
+	                    "");
 	for (size_t i = 0; i < ARRAY_LENGTH(expected); i++)
 		if (!slice_is(values[i].text, expected[i]))
 			fail_msg("%s is %.*s", fields[i].name, SLICE_ARG(values[i].text));
@@ -121,7 +125,8 @@ test_bounds_of_numbers(void **state UNUSED)
 {
 	static const struct field fields[] = {{.name = "i", .type = FIELD_INT, .min = 1, .max = 100},
 	                                      {.name = "n", .type = FIELD_NUMBER, .min = 500, .max = 1500},
-	                                      {.name = "zero", .type = FIELD_INT, .min = 0, .max = 3}, {0}};
+	                                      {.name = "zero", .type = FIELD_INT, .min = 0, .max = 3},
+	                                      {0}};
 
 	assert_string_equal(check(fields, "{\"i\":1,\"n\":0.5,\"zero\":0}"), "");
 	assert_string_equal(check(fields, "{\"i\":100,\"n\":1.5,\"zero\":3}"), "");
@@ -145,14 +150,16 @@ test_bounds_of_texts_are_characters(void **state UNUSED)
 	assert_string_equal(check(fields, "{\"t\":\"\xc3\xa9\"}"), "/t out_of_range");
 	assert_string_equal(check(fields, "{\"t\":\"abcd\"}"), "/t out_of_range");
 	assert_string_equal(check(plain, large), "");
-	assert_string_equal(check(plain, arena_printf(&arena, "{\"t\":\"%*s\"}", FIELD_TEXT_MAX + 1, "")), "/t out_of_range");
+	assert_string_equal(check(plain, arena_printf(&arena, "{\"t\":\"%*s\"}", FIELD_TEXT_MAX + 1, "")),
+	                    "/t out_of_range");
 	assert_string_equal(check(plain, "{\"t\":\"a\\u0000b\"}"), "/t out_of_range"); /* PostgreSQL has no such text */
 }
 
 static void
 test_bounds_of_arrays(void **state UNUSED)
 {
-	static const struct field fields[] = {{.name = "a", .type = FIELD_ARRAY, .element = FIELD_TEXT, .min = 1, .max = 2}, {0}};
+	static const struct field fields[] = {{.name = "a", .type = FIELD_ARRAY, .element = FIELD_TEXT, .min = 1, .max = 2},
+	                                      {0}};
 
 	assert_string_equal(check(fields, "{\"a\":[\"x\",\"y\"]}"), "");
 	assert_string_equal(check(fields, "{\"a\":[]}"), "/a out_of_range");
@@ -180,7 +187,8 @@ test_all_errors_at_once(void **state UNUSED)
 {
 	static const struct field fields[] = {{.name = "a", .type = FIELD_INT, .required = true},
 	                                      {.name = "b", .type = FIELD_TEXT, .required = true, .min = 1},
-	                                      {.name = "c", .type = FIELD_BOOL}, {0}};
+	                                      {.name = "c", .type = FIELD_BOOL},
+	                                      {0}};
 
 	assert_string_equal(check(fields, "{\"b\":\"\",\"c\":7,\"d\":1}"),
 	                    "/b out_of_range, /c wrong_type, /d unknown_field, /a required");
@@ -235,11 +243,14 @@ static void
 test_nested_objects_and_arrays(void **state UNUSED)
 {
 	static const struct field inner[] = {{.name = "key", .type = FIELD_TEXT, .required = true, .min = 1},
-	                                     {.name = "n", .type = FIELD_INT, .min = 1, .max = 9}, {0}};
+	                                     {.name = "n", .type = FIELD_INT, .min = 1, .max = 9},
+	                                     {0}};
 	static const struct field fields[] = {{.name = "one", .type = FIELD_OBJECT, .fields = inner},
-	                                      {.name = "all", .type = FIELD_ARRAY, .fields = inner, .max = 3}, {0}};
+	                                      {.name = "all", .type = FIELD_ARRAY, .fields = inner, .max = 3},
+	                                      {0}};
 
-	assert_string_equal(check(fields, "{\"one\":{\"key\":\"a\"},\"all\":[{\"key\":\"b\",\"n\":9},{\"key\":\"c\"}]}"), "");
+	assert_string_equal(check(fields, "{\"one\":{\"key\":\"a\"},\"all\":[{\"key\":\"b\",\"n\":9},{\"key\":\"c\"}]}"),
+	                    "");
 	assert_string_equal(check(fields, "{\"one\":{\"n\":0,\"x\":1},\"all\":[{\"key\":\"\"},7,{\"n\":\"1\"}]}"),
 	                    "/one/n out_of_range, /one/x unknown_field, /one/key required, /all/0/key out_of_range, "
 	                    "/all/1 wrong_type, /all/2/n wrong_type, /all/2/key required");
@@ -253,7 +264,8 @@ test_null_means_absent_except_for_json(void **state UNUSED)
 	static const struct field fields[] = {{.name = "t", .type = FIELD_TEXT, .min = 1},
 	                                      {.name = "n", .type = FIELD_INT, .fallback = "5"},
 	                                      {.name = "o", .type = FIELD_OBJECT},
-	                                      {.name = "j", .type = FIELD_JSON, .required = true}, {0}};
+	                                      {.name = "j", .type = FIELD_JSON, .required = true},
+	                                      {0}};
 	static const struct field required[] = {{.name = "t", .type = FIELD_TEXT, .required = true}, {0}};
 
 	assert_string_equal(check(fields, "{\"t\":null,\"n\":null,\"o\":null,\"j\":null}"), "");
@@ -269,7 +281,8 @@ test_fallbacks_stand_in_for_what_is_absent(void **state UNUSED)
 {
 	static const struct field fields[] = {{.name = "a", .type = FIELD_INT, .fallback = "50"},
 	                                      {.name = "b", .type = FIELD_TEXT, .fallback = ""},
-	                                      {.name = "c", .type = FIELD_TEXT}, {0}};
+	                                      {.name = "c", .type = FIELD_TEXT},
+	                                      {0}};
 
 	assert_string_equal(check(fields, "{}"), "");
 	assert_true(slice_is(values[0].text, "50"));
@@ -317,12 +330,12 @@ test_texts_of_a_query_string(void **state UNUSED)
 		const char *good[3];
 		const char *wrong[10];
 	} cases[] = {
-		{&limit, {"1", "500"}, {"0", "501", "", "1.5", "x", "\"1\"", "0x10", "+1", " 1", "1 "}},
-		{&wait, {"0", "0.25", "60"}, {"60.001", "-1", "nan", "inf", "true", "1,5"}},
-		{&flag, {"true", "false"}, {"1", "yes", "TRUE", ""}},
-		{&status, {"sent"}, {"", "Sent", "sent,received"}},
-		{&name, {"a", "\xc3\xa9\xc3\xa9\xc3\xa9", "1"}, {"", "abcd"}},
-		{&id, {"01890a5d-ac96-774b-bcce-b302099a8057"}, {"", "1", "01890a5d-ac96-774b-bcce-b302099a8057 "}},
+	    {&limit, {"1", "500"}, {"0", "501", "", "1.5", "x", "\"1\"", "0x10", "+1", " 1", "1 "}},
+	    {&wait, {"0", "0.25", "60"}, {"60.001", "-1", "nan", "inf", "true", "1,5"}},
+	    {&flag, {"true", "false"}, {"1", "yes", "TRUE", ""}},
+	    {&status, {"sent"}, {"", "Sent", "sent,received"}},
+	    {&name, {"a", "\xc3\xa9\xc3\xa9\xc3\xa9", "1"}, {"", "abcd"}},
+	    {&id, {"01890a5d-ac96-774b-bcce-b302099a8057"}, {"", "1", "01890a5d-ac96-774b-bcce-b302099a8057 "}},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -345,21 +358,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_type_takes_its_values),
-		TEST(test_values_are_texts_for_sql),
-		TEST(test_bounds_of_numbers),
-		TEST(test_bounds_of_texts_are_characters),
-		TEST(test_bounds_of_arrays),
-		TEST(test_choices),
-		TEST(test_all_errors_at_once),
-		TEST(test_pointers_are_escaped),
-		TEST(test_names_of_any_length_and_number),
-		TEST(test_duplicates_and_unknown_fields),
-		TEST(test_nested_objects_and_arrays),
-		TEST(test_null_means_absent_except_for_json),
-		TEST(test_fallbacks_stand_in_for_what_is_absent),
-		TEST(test_find_and_count),
-		TEST(test_texts_of_a_query_string),
+	    TEST(test_each_type_takes_its_values),
+	    TEST(test_values_are_texts_for_sql),
+	    TEST(test_bounds_of_numbers),
+	    TEST(test_bounds_of_texts_are_characters),
+	    TEST(test_bounds_of_arrays),
+	    TEST(test_choices),
+	    TEST(test_all_errors_at_once),
+	    TEST(test_pointers_are_escaped),
+	    TEST(test_names_of_any_length_and_number),
+	    TEST(test_duplicates_and_unknown_fields),
+	    TEST(test_nested_objects_and_arrays),
+	    TEST(test_null_means_absent_except_for_json),
+	    TEST(test_fallbacks_stand_in_for_what_is_absent),
+	    TEST(test_find_and_count),
+	    TEST(test_texts_of_a_query_string),
 	};
 
 	return cmocka_run_group_tests_name("field", tests, NULL, NULL);

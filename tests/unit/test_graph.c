@@ -132,9 +132,12 @@ static void
 test_fields_are_handed_through(void **state UNUSED)
 {
 	assert_string_equal(
-		compile("[{\"key\":\"\\u00e9 \\\"x\\\"\",\"agent_id\":\"smith\",\"description\":\"d\",\"input_data\":{\"n\": 1.50},"
-	            "\"priority\":9,\"max_retries\":0,\"timeout_s\":7,\"run_at\":\"2026-11-23T01:02:03Z\",\"labels\":{\"a\":\"b\"},"
-	            "\"retry\":{\"backoff\":\"fixed\",\"base_s\":0.25,\"max_s\":9,\"jitter\":false}}]"), "");
+	    compile(
+	        "[{\"key\":\"\\u00e9 \\\"x\\\"\",\"agent_id\":\"smith\",\"description\":\"d\",\"input_data\":{\"n\": 1.50},"
+	        "\"priority\":9,\"max_retries\":0,\"timeout_s\":7,\"run_at\":\"2026-11-23T01:02:03Z\",\"labels\":{\"a\":"
+	        "\"b\"},"
+	        "\"retry\":{\"backoff\":\"fixed\",\"base_s\":0.25,\"max_s\":9,\"jitter\":false}}]"),
+	    "");
 	assert_string_equal(member("\xc3\xa9 \"x\"", "queue"), "\"@smith\"");
 	assert_string_equal(member("\xc3\xa9 \"x\"", "agent_id"), "\"smith\"");
 	assert_string_equal(member("\xc3\xa9 \"x\"", "role"), "null");
@@ -154,9 +157,11 @@ static void
 test_diamond(void **state UNUSED)
 {
 	/* Not in topological order, and with a dependency named twice. */
-	assert_string_equal(compile("[{\"key\":\"d\",\"role\":\"r\",\"depends_on\":[\"b\",\"c\",\"b\"]},"
-	                            "{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"]},"
-	                            "{\"key\":\"c\",\"role\":\"r\",\"depends_on\":[\"a\"]},{\"key\":\"a\",\"role\":\"r\"}]"), "");
+	assert_string_equal(
+	    compile("[{\"key\":\"d\",\"role\":\"r\",\"depends_on\":[\"b\",\"c\",\"b\"]},"
+	            "{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"]},"
+	            "{\"key\":\"c\",\"role\":\"r\",\"depends_on\":[\"a\"]},{\"key\":\"a\",\"role\":\"r\"}]"),
+	    "");
 	assert_string_equal(DEPENDENCIES, "d>b d>c b>a c>a");
 	assert_string_equal(member("d", "deps_left"), "2");
 	assert_string_equal(member("b", "deps_left"), "1");
@@ -169,9 +174,10 @@ test_diamond(void **state UNUSED)
 static void
 test_keys(void **state UNUSED)
 {
-	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\"},{\"key\":\"a\",\"role\":\"r\"},"
-	                            "{\"key\":\"\\u0062\",\"role\":\"r\"}]"),
-	                    "/tasks/2/key duplicate_key, /tasks/3/key duplicate_key");
+	assert_string_equal(
+	    compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\"},{\"key\":\"a\",\"role\":\"r\"},"
+	            "{\"key\":\"\\u0062\",\"role\":\"r\"}]"),
+	    "/tasks/2/key duplicate_key, /tasks/3/key duplicate_key");
 	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"A\",\"role\":\"r\"}]"), "");
 	assert_string_equal(compile("[{\"key\":\"a\"}]"), "/tasks/0/role required");
 }
@@ -179,20 +185,23 @@ test_keys(void **state UNUSED)
 static void
 test_unknown_dependencies(void **state UNUSED)
 {
-	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"b\",\"z\"]},{\"key\":\"b\",\"role\":\"r\"},"
-	                            "{\"key\":\"c\",\"depends_on\":[\"y\"]}]"),
-	                    "/tasks/2/role required, /tasks/0/depends_on unknown_key, /tasks/2/depends_on unknown_key");
+	assert_string_equal(
+	    compile("[{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"b\",\"z\"]},{\"key\":\"b\",\"role\":\"r\"},"
+	            "{\"key\":\"c\",\"depends_on\":[\"y\"]}]"),
+	    "/tasks/2/role required, /tasks/0/depends_on unknown_key, /tasks/2/depends_on unknown_key");
 	assert_non_null(strstr(errors.list[1].detail, "z"));
 }
 
 static void
 test_cycles(void **state UNUSED)
 {
-	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"a\"]}]"), "/tasks/0/depends_on cycle");
-	assert_string_equal(compile("[{\"key\":\"s\",\"role\":\"r\"},{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"c\",\"s\"]},"
-	                            "{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"]},"
-	                            "{\"key\":\"c\",\"role\":\"r\",\"depends_on\":[\"b\"]}]"),
-	                    "/tasks/1/depends_on cycle, /tasks/2/depends_on cycle, /tasks/3/depends_on cycle");
+	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"a\"]}]"),
+	                    "/tasks/0/depends_on cycle");
+	assert_string_equal(
+	    compile("[{\"key\":\"s\",\"role\":\"r\"},{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"c\",\"s\"]},"
+	            "{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"]},"
+	            "{\"key\":\"c\",\"role\":\"r\",\"depends_on\":[\"b\"]}]"),
+	    "/tasks/1/depends_on cycle, /tasks/2/depends_on cycle, /tasks/3/depends_on cycle");
 }
 
 static void
@@ -200,11 +209,13 @@ test_gate_segment(void **state UNUSED)
 {
 	/* before -> a -> b -> g; side hangs on a, after on g: neither runs again. */
 	assert_string_equal(
-		compile("[{\"key\":\"before\",\"role\":\"r\"},{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"before\"]},"
+	    compile("[{\"key\":\"before\",\"role\":\"r\"},{\"key\":\"a\",\"role\":\"r\",\"depends_on\":[\"before\"]},"
 	            "{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\",\"before\"]},"
-	            "{\"key\":\"g\",\"role\":\"r\",\"depends_on\":[\"b\",\"a\",\"before\"],\"gate\":{\"on_revision\":\"a\",\"max_rounds\":2}},"
+	            "{\"key\":\"g\",\"role\":\"r\",\"depends_on\":[\"b\",\"a\",\"before\"],\"gate\":{\"on_revision\":\"a\","
+	            "\"max_rounds\":2}},"
 	            "{\"key\":\"side\",\"role\":\"r\",\"depends_on\":[\"a\"]},"
-	            "{\"key\":\"after\",\"role\":\"r\",\"depends_on\":[\"g\"]}]"), "");
+	            "{\"key\":\"after\",\"role\":\"r\",\"depends_on\":[\"g\"]}]"),
+	    "");
 	/* What runs again waits for what runs again, not for what came before the segment. */
 	assert_string_equal(REVISIONS, "g>a:0 g>b:1 g>g:2");
 	assert_string_equal(member("g", "gate_deps"), "2");
@@ -219,12 +230,17 @@ test_gate_segment(void **state UNUSED)
 static void
 test_gates_in_other_forms(void **state UNUSED)
 {
-	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},"
-	                            "{\"key\":\"g\",\"role\":\"r\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}}]"), "");
+	assert_string_equal(
+	    compile("[{\"key\":\"a\",\"role\":\"r\"},"
+	            "{\"key\":\"g\",\"role\":\"r\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}}]"),
+	    "");
 	assert_string_equal(member("g", "max_rounds"), "3");
 	/* With nobody to send it back to, one round is all. */
-	assert_string_equal(compile("[{\"key\":\"g\",\"role\":\"r\",\"gate\":{}},{\"key\":\"h\",\"role\":\"r\",\"gate\":{\"max_rounds\":7}},"
-	                            "{\"key\":\"i\",\"role\":\"r\",\"gate\":null}]"), "");
+	assert_string_equal(
+	    compile(
+	        "[{\"key\":\"g\",\"role\":\"r\",\"gate\":{}},{\"key\":\"h\",\"role\":\"r\",\"gate\":{\"max_rounds\":7}},"
+	        "{\"key\":\"i\",\"role\":\"r\",\"gate\":null}]"),
+	    "");
 	assert_string_equal(member("g", "max_rounds"), "1");
 	assert_string_equal(member("h", "max_rounds"), "1");
 	assert_string_equal(member("i", "max_rounds"), "");
@@ -234,12 +250,13 @@ test_gates_in_other_forms(void **state UNUSED)
 static void
 test_gate_sends_back_only_what_it_depends_on(void **state UNUSED)
 {
-	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\"},"
-	                            "{\"key\":\"g\",\"role\":\"r\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"b\"}},"
-	                            "{\"key\":\"h\",\"role\":\"r\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"h\"}},"
-	                            "{\"key\":\"i\",\"role\":\"r\",\"gate\":{\"on_revision\":\"g\"}}]"),
-	                    "/tasks/2/gate/on_revision not_a_dependency, /tasks/3/gate/on_revision not_a_dependency, "
-	                    "/tasks/4/gate/on_revision not_a_dependency");
+	assert_string_equal(
+	    compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\"},"
+	            "{\"key\":\"g\",\"role\":\"r\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"b\"}},"
+	            "{\"key\":\"h\",\"role\":\"r\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"h\"}},"
+	            "{\"key\":\"i\",\"role\":\"r\",\"gate\":{\"on_revision\":\"g\"}}]"),
+	    "/tasks/2/gate/on_revision not_a_dependency, /tasks/3/gate/on_revision not_a_dependency, "
+	    "/tasks/4/gate/on_revision not_a_dependency");
 	assert_string_equal(compile("[{\"key\":\"g\",\"role\":\"r\",\"gate\":{\"on_revision\":\"z\"}}]"),
 	                    "/tasks/0/gate/on_revision unknown_key");
 }
@@ -247,8 +264,10 @@ test_gate_sends_back_only_what_it_depends_on(void **state UNUSED)
 static void
 test_queues_of_tasks_that_are_ready(void **state UNUSED)
 {
-	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"sena\"},{\"key\":\"b\",\"agent_id\":\"smith\",\"role\":\"rune\"},"
-	                            "{\"key\":\"c\",\"role\":\"lubit\",\"depends_on\":[\"a\"]}]"), "");
+	assert_string_equal(
+	    compile("[{\"key\":\"a\",\"role\":\"sena\"},{\"key\":\"b\",\"agent_id\":\"smith\",\"role\":\"rune\"},"
+	            "{\"key\":\"c\",\"role\":\"lubit\",\"depends_on\":[\"a\"]}]"),
+	    "");
 	assert_int_equal(rows.queue_count, 2);
 	assert_true(slice_is(rows.queues[0], "sena"));
 	assert_true(slice_is(rows.queues[1], "@smith"));
@@ -303,7 +322,8 @@ test_review_compiles(void **state UNUSED)
 static void
 test_review_passes_the_fields(void **state UNUSED)
 {
-	static const struct field body[] = {{.name = "tasks", .type = FIELD_ARRAY, .fields = fields_graph_task, .min = 1}, {0}};
+	static const struct field body[] = {{.name = "tasks", .type = FIELD_ARRAY, .fields = fields_graph_task, .min = 1},
+	                                    {0}};
 	struct field_value values[FIELD_COUNT_MAX];
 	struct json json;
 
@@ -319,19 +339,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_single_task),
-		TEST(test_fields_are_handed_through),
-		TEST(test_diamond),
-		TEST(test_keys),
-		TEST(test_unknown_dependencies),
-		TEST(test_cycles),
-		TEST(test_gate_segment),
-		TEST(test_gates_in_other_forms),
-		TEST(test_gate_sends_back_only_what_it_depends_on),
-		TEST(test_queues_of_tasks_that_are_ready),
-		TEST(test_large_graph),
-		TEST(test_review_compiles),
-		TEST(test_review_passes_the_fields),
+	    TEST(test_single_task),
+	    TEST(test_fields_are_handed_through),
+	    TEST(test_diamond),
+	    TEST(test_keys),
+	    TEST(test_unknown_dependencies),
+	    TEST(test_cycles),
+	    TEST(test_gate_segment),
+	    TEST(test_gates_in_other_forms),
+	    TEST(test_gate_sends_back_only_what_it_depends_on),
+	    TEST(test_queues_of_tasks_that_are_ready),
+	    TEST(test_large_graph),
+	    TEST(test_review_compiles),
+	    TEST(test_review_passes_the_fields),
 	};
 
 	return cmocka_run_group_tests_name("graph", tests, NULL, NULL);

@@ -9,18 +9,19 @@
 #include <cmocka.h>
 
 /* As SYSTEM.md has them. */
-static const char *const all[] = {"workflow:create", "workflow:read", "workflow:update", "workflow:delete", "agent:read",
-                                  "agent:manage", "metrics:read", "health:read", "config:read", "config:write",
-                                  "task:execute", "message:send", "message:read", "user:manage", "key:manage", "audit:read"};
+static const char *const all[] = {"workflow:create", "workflow:read", "workflow:update", "workflow:delete",
+                                  "agent:read",      "agent:manage",  "metrics:read",    "health:read",
+                                  "config:read",     "config:write",  "task:execute",    "message:send",
+                                  "message:read",    "user:manage",   "key:manage",      "audit:read"};
 
 static const struct {
 	const char *role;
 	const char *perms[8];
 } roles[] = {
-	{"operator", {"workflow:create", "workflow:read", "workflow:update", "agent:read", "metrics:read", "health:read"}},
-	{"viewer", {"workflow:read", "agent:read", "metrics:read", "health:read"}},
-	{"guest", {"metrics:read"}},
-	{"agent", {"task:execute", "message:send", "message:read", "workflow:read", "agent:read"}},
+    {"operator", {"workflow:create", "workflow:read", "workflow:update", "agent:read", "metrics:read", "health:read"}},
+    {"viewer", {"workflow:read", "agent:read", "metrics:read", "health:read"}},
+    {"guest", {"metrics:read"}},
+    {"agent", {"task:execute", "message:send", "message:read", "workflow:read", "agent:read"}},
 };
 
 static bool
@@ -95,25 +96,25 @@ test_codes_are_stable(void **state UNUSED)
 		int status;
 		const char *code;
 	} kinds[] = {
-		{ERROR_BAD_REQUEST, 400, "bad_request"},
-		{ERROR_BAD_JSON, 400, "bad_json"},
-		{ERROR_BAD_QUERY, 400, "bad_query"},
-		{ERROR_UNAUTHENTICATED, 401, "unauthenticated"},
-		{ERROR_BAD_CREDENTIALS, 401, "bad_credentials"},
-		{ERROR_FORBIDDEN, 403, "forbidden"},
-		{ERROR_NOT_FOUND, 404, "not_found"},
-		{ERROR_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
-		{ERROR_REQUEST_TIMEOUT, 408, "request_timeout"},
-		{ERROR_CONFLICT, 409, "conflict"},
-		{ERROR_STALE_EPOCH, 409, "stale_epoch"},
-		{ERROR_PRECONDITION_FAILED, 412, "precondition_failed"},
-		{ERROR_BODY_TOO_LARGE, 413, "body_too_large"},
-		{ERROR_UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type"},
-		{ERROR_VALIDATION_FAILED, 422, "validation_failed"},
-		{ERROR_RATE_LIMITED, 429, "rate_limited"},
-		{ERROR_HEADERS_TOO_LARGE, 431, "headers_too_large"},
-		{ERROR_INTERNAL, 500, "internal"},
-		{ERROR_UNAVAILABLE, 503, "unavailable"},
+	    {ERROR_BAD_REQUEST, 400, "bad_request"},
+	    {ERROR_BAD_JSON, 400, "bad_json"},
+	    {ERROR_BAD_QUERY, 400, "bad_query"},
+	    {ERROR_UNAUTHENTICATED, 401, "unauthenticated"},
+	    {ERROR_BAD_CREDENTIALS, 401, "bad_credentials"},
+	    {ERROR_FORBIDDEN, 403, "forbidden"},
+	    {ERROR_NOT_FOUND, 404, "not_found"},
+	    {ERROR_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
+	    {ERROR_REQUEST_TIMEOUT, 408, "request_timeout"},
+	    {ERROR_CONFLICT, 409, "conflict"},
+	    {ERROR_STALE_EPOCH, 409, "stale_epoch"},
+	    {ERROR_PRECONDITION_FAILED, 412, "precondition_failed"},
+	    {ERROR_BODY_TOO_LARGE, 413, "body_too_large"},
+	    {ERROR_UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type"},
+	    {ERROR_VALIDATION_FAILED, 422, "validation_failed"},
+	    {ERROR_RATE_LIMITED, 429, "rate_limited"},
+	    {ERROR_HEADERS_TOO_LARGE, 431, "headers_too_large"},
+	    {ERROR_INTERNAL, 500, "internal"},
+	    {ERROR_UNAVAILABLE, 503, "unavailable"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
@@ -143,13 +144,11 @@ test_errors_by_sqlstate(void **state UNUSED)
 		const char *sqlstate;
 		enum error error;
 	} cases[] = {
-		{"23505", ERROR_CONFLICT},          {"23503", ERROR_CONFLICT},
-		{"23514", ERROR_VALIDATION_FAILED}, {"22P02", ERROR_VALIDATION_FAILED},
-		{"22007", ERROR_VALIDATION_FAILED}, {"22008", ERROR_VALIDATION_FAILED},
-		{"22009", ERROR_VALIDATION_FAILED}, /* a time zone beyond 15:59, which field.c lets through */
-		{"22003", ERROR_VALIDATION_FAILED}, {"22P05", ERROR_VALIDATION_FAILED},
-		{"42P01", ERROR_INTERNAL},          {"23502", ERROR_INTERNAL},
-		{"XX000", ERROR_INTERNAL},          {"", ERROR_INTERNAL},
+	    {"23505", ERROR_CONFLICT},          {"23503", ERROR_CONFLICT},          {"23514", ERROR_VALIDATION_FAILED},
+	    {"22P02", ERROR_VALIDATION_FAILED}, {"22007", ERROR_VALIDATION_FAILED}, {"22008", ERROR_VALIDATION_FAILED},
+	    {"22009", ERROR_VALIDATION_FAILED}, /* a time zone beyond 15:59, which field.c lets through */
+	    {"22003", ERROR_VALIDATION_FAILED}, {"22P05", ERROR_VALIDATION_FAILED}, {"42P01", ERROR_INTERNAL},
+	    {"23502", ERROR_INTERNAL},          {"XX000", ERROR_INTERNAL},          {"", ERROR_INTERNAL},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -163,13 +162,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_permissions_are_those_of_the_system),
-		cmocka_unit_test(test_roles_have_exactly_their_permissions),
-		cmocka_unit_test(test_known_roles_are_known_and_others_may_nothing),
-		cmocka_unit_test(test_errors_have_codes_and_statuses),
-		cmocka_unit_test(test_codes_are_stable),
-		cmocka_unit_test(test_errors_by_status),
-		cmocka_unit_test(test_errors_by_sqlstate),
+	    cmocka_unit_test(test_permissions_are_those_of_the_system),
+	    cmocka_unit_test(test_roles_have_exactly_their_permissions),
+	    cmocka_unit_test(test_known_roles_are_known_and_others_may_nothing),
+	    cmocka_unit_test(test_errors_have_codes_and_statuses),
+	    cmocka_unit_test(test_codes_are_stable),
+	    cmocka_unit_test(test_errors_by_status),
+	    cmocka_unit_test(test_errors_by_sqlstate),
 	};
 
 	return cmocka_run_group_tests_name("perm_error", tests, NULL, NULL);

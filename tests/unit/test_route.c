@@ -119,10 +119,28 @@ test_values_stay_encoded(void **state UNUSED)
 static void
 test_unknown_paths(void **state UNUSED)
 {
-	static const char *const paths[] = {
-		"/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/tasks", "/api/v1/task", "/api/v1/tasksx", "/api/v1/tasks/",
-		"/api/v1/tasks//attempts", "/api/v1//tasks", "//", "//livez", "/livez/", "/livez/x", "/LIVEZ", "/Api/v1/tasks",
-		"/api/v1/tasks/x/attempts/y", "/api/v1/tasks/x/nothing", "/api/v1/agents/a/inbox/", "/%6civez", "/x", "/*"};
+	static const char *const paths[] = {"/api",
+	                                    "/api/",
+	                                    "/api/v1",
+	                                    "/api/v1/",
+	                                    "/api/v2/tasks",
+	                                    "/api/v1/task",
+	                                    "/api/v1/tasksx",
+	                                    "/api/v1/tasks/",
+	                                    "/api/v1/tasks//attempts",
+	                                    "/api/v1//tasks",
+	                                    "//",
+	                                    "//livez",
+	                                    "/livez/",
+	                                    "/livez/x",
+	                                    "/LIVEZ",
+	                                    "/Api/v1/tasks",
+	                                    "/api/v1/tasks/x/attempts/y",
+	                                    "/api/v1/tasks/x/nothing",
+	                                    "/api/v1/agents/a/inbox/",
+	                                    "/%6civez",
+	                                    "/x",
+	                                    "/*"};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++)
 		for (int method = 0; method < HTTP_METHOD_COUNT; method++) {
@@ -145,11 +163,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_row_is_found_by_its_path),
-		cmocka_unit_test(test_methods_of_a_path_are_exactly_its_rows),
-		cmocka_unit_test(test_literal_beats_placeholder),
-		cmocka_unit_test(test_values_stay_encoded),
-		cmocka_unit_test(test_unknown_paths),
+	    cmocka_unit_test(test_every_row_is_found_by_its_path),
+	    cmocka_unit_test(test_methods_of_a_path_are_exactly_its_rows),
+	    cmocka_unit_test(test_literal_beats_placeholder),
+	    cmocka_unit_test(test_values_stay_encoded),
+	    cmocka_unit_test(test_unknown_paths),
 	};
 
 	return cmocka_run_group_tests_name("route", tests, set_up, NULL);

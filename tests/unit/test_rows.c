@@ -15,18 +15,18 @@ test_times_are_rfc3339_with_microseconds(void **state UNUSED)
 	static const struct {
 		const char *postgres, *expected;
 	} times[] = {
-		{"2026-11-23 01:02:03+00", "2026-11-23T01:02:03.000000Z"},
-		{"2026-11-23 01:02:03.5+00", "2026-11-23T01:02:03.500000Z"},
-		{"2026-11-23 01:02:03.000004+00", "2026-11-23T01:02:03.000004Z"},
-		{"2026-11-23 01:02:03.123456+00", "2026-11-23T01:02:03.123456Z"},
-		{"2026-11-23 23:59:59.99999+00", "2026-11-23T23:59:59.999990Z"},
-		{"1970-01-01 00:00:00+00", "1970-01-01T00:00:00.000000Z"},
-		{"0001-01-01 00:00:00+00", "0001-01-01T00:00:00.000000Z"},
-		{"9999-12-31 23:59:59.999999+00", "9999-12-31T23:59:59.999999Z"},
-		/* What RFC 3339 has no form for stays as it is. */
-		{"infinity", "infinity"},
-		{"-infinity", "-infinity"},
-		{"10000-01-01 00:00:00+00", "10000-01-01 00:00:00+00"},
+	    {"2026-11-23 01:02:03+00", "2026-11-23T01:02:03.000000Z"},
+	    {"2026-11-23 01:02:03.5+00", "2026-11-23T01:02:03.500000Z"},
+	    {"2026-11-23 01:02:03.000004+00", "2026-11-23T01:02:03.000004Z"},
+	    {"2026-11-23 01:02:03.123456+00", "2026-11-23T01:02:03.123456Z"},
+	    {"2026-11-23 23:59:59.99999+00", "2026-11-23T23:59:59.999990Z"},
+	    {"1970-01-01 00:00:00+00", "1970-01-01T00:00:00.000000Z"},
+	    {"0001-01-01 00:00:00+00", "0001-01-01T00:00:00.000000Z"},
+	    {"9999-12-31 23:59:59.999999+00", "9999-12-31T23:59:59.999999Z"},
+	    /* What RFC 3339 has no form for stays as it is. */
+	    {"infinity", "infinity"},
+	    {"-infinity", "-infinity"},
+	    {"10000-01-01 00:00:00+00", "10000-01-01 00:00:00+00"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(times); i++) {
@@ -49,7 +49,16 @@ test_time_of_any_length_is_bounded(void **state UNUSED)
 	}
 }
 
-enum { COLUMNS = 8, OID_INT8 = 20, OID_BOOL = 16, OID_TEXT = 25, OID_JSON = 114, OID_FLOAT8 = 701, OID_TIME = 1184, OID_UUID = 2950 };
+enum {
+	COLUMNS = 8,
+	OID_INT8 = 20,
+	OID_BOOL = 16,
+	OID_TEXT = 25,
+	OID_JSON = 114,
+	OID_FLOAT8 = 701,
+	OID_TIME = 1184,
+	OID_UUID = 2950
+};
 
 static PGresult *
 make_rows(int count)
@@ -91,12 +100,12 @@ make_rows(int count)
 }
 
 static const char row_json[] = "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8057\",\"name\":\"a \\\"b\\\"\\n\xc3\xa9\","
-							   "\"n\":9007199254740993,\"load\":0.25,\"ok\":true,\"data\":{\"x\": 1.50},"
-							   "\"at\":\"2026-11-23T01:02:03.000000Z\"}";
-static const char null_json[] = "{\"id\":null,\"name\":null,\"n\":null,\"load\":null,\"ok\":null,\"data\":null,\"at\":null}";
+                               "\"n\":9007199254740993,\"load\":0.25,\"ok\":true,\"data\":{\"x\": 1.50},"
+                               "\"at\":\"2026-11-23T01:02:03.000000Z\"}";
+static const char null_json[] =
+    "{\"id\":null,\"name\":null,\"n\":null,\"load\":null,\"ok\":null,\"data\":null,\"at\":null}";
 
-static void
-expect(struct buf *out, const char *format, ...)
+static void PRINTF_LIKE(2, 3) expect(struct buf *out, const char *format, ...)
 {
 	char expected[2000];
 	va_list list;
@@ -166,10 +175,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_times_are_rfc3339_with_microseconds),
-		cmocka_unit_test(test_time_of_any_length_is_bounded),
-		cmocka_unit_test(test_columns_become_members_by_type),
-		cmocka_unit_test(test_pages_end_with_a_cursor_while_there_is_more),
+	    cmocka_unit_test(test_times_are_rfc3339_with_microseconds),
+	    cmocka_unit_test(test_time_of_any_length_is_bounded),
+	    cmocka_unit_test(test_columns_become_members_by_type),
+	    cmocka_unit_test(test_pages_end_with_a_cursor_while_there_is_more),
 	};
 
 	return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
