@@ -77,7 +77,7 @@ is_time(struct slice text)
 	if (at + 1 == text.len)
 		return text.data[at] == 'Z' || text.data[at] == 'z';
 	return at + 6 == text.len && (text.data[at] == '+' || text.data[at] == '-') && digits(text, at + 1, 2) &&
-	       text.data[at + 3] == ':' && digits(text, at + 4, 2) && number_at(text, at + 1) < 24;
+	       text.data[at + 3] == ':' && digits(text, at + 4, 2) && number_at(text, at + 1) < 24 && number_at(text, at + 4) < 60;
 }
 
 static bool
@@ -343,7 +343,9 @@ field_check_text(const struct field *field, struct slice text, struct field_valu
 
 	*value_r = (struct field_value){text, 0};
 	if (field->type == FIELD_INT || field->type == FIELD_NUMBER || field->type == FIELD_BOOL) {
-		if (!json_parse(errors->arena, text, &json, &error) || json_type(&json, 0) != json_type_of(field->type))
+		/* JSON would let blanks stand around the value. */
+		if (!json_parse(errors->arena, text, &json, &error) || json_type(&json, 0) != json_type_of(field->type) ||
+		    json_raw(&json, 0).len != text.len)
 			fault = type_name(field->type);
 		else if (field->type == FIELD_INT)
 			fault = int_fault(field, &json, 0, errors->arena);

@@ -30,6 +30,7 @@ struct graph {
 	struct node *nodes;
 	int count;
 	int *order; /* topological */
+	int revisions;
 	struct node *by_key;
 };
 
@@ -252,6 +253,10 @@ write_revisions(struct json_writer *writer, struct graph *graph, int gate)
 			inside += below[graph->nodes[i].deps[d]] && above[graph->nodes[i].deps[d]];
 		if (i == gate)
 			node->gate_deps = inside;
+		if (++graph->revisions > GRAPH_ROWS_MAX) {
+			complain(graph, gate, "gate", "too_many", "the gates send back too much in all; split the workflow");
+			return;
+		}
 		write_pair(writer, "gate_id", node->id, "task_id", graph->nodes[i].id);
 		json_write_member_int(writer, "deps_left", inside);
 		json_write_object_close(writer);
@@ -306,7 +311,7 @@ graph_compile(const struct json *json, int at, const char *prefix, struct arena 
 {
 	size_t count = (size_t)json_size(json, at);
 	struct graph graph = {.json = json, .prefix = prefix, .arena = arena, .errors = errors, .count = (int)count};
-	int before = errors->count;
+	int before = errors->count, dependencies = 0;
 
 	graph.nodes = arena_zero(arena, count * sizeof(*graph.nodes));
 	graph.order = arena_zero(arena, count * sizeof(int));
@@ -316,6 +321,10 @@ graph_compile(const struct json *json, int at, const char *prefix, struct arena 
 		read_deps(&graph, i);
 		read_gate(&graph, i);
 	}
+	for (int i = 0; i < graph.count; i++)
+		dependencies += graph.nodes[i].dep_count;
+	if (dependencies > GRAPH_ROWS_MAX)
+		field_error_add(errors, prefix, "too_many", "the graph has more than 20000 dependencies; split the workflow");
 	if (errors->count == before)
 		sort(&graph);
 	if (errors->count == before)

@@ -12,7 +12,8 @@
 #include "field.h"
 #include "json_read.h"
 
-enum { GRAPH_TASKS_MAX = 500 };
+/* GRAPH_ROWS_MAX: dependencies, and what gates may send back, each in total. */
+enum { GRAPH_TASKS_MAX = 500, GRAPH_ROWS_MAX = 20000 };
 
 struct graph_rows {
 	struct slice tasks; /* JSON arrays for the query workflow_create */

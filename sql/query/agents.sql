@@ -74,5 +74,6 @@ ORDER BY r.ord;
 -- name: agent_seen :batch
 -- Agents that leased or beat since the last flush are there, without a heartbeat of their own.
 UPDATE agents a SET last_activity = now()
-FROM (SELECT DISTINCT tenant, agent_id FROM unnest(@tenant::int[], @agent_id::text[]) AS q(tenant, agent_id)) r
+FROM (SELECT DISTINCT tenant, agent_id FROM unnest(@tenant::int[], @agent_id::text[]) AS q(tenant, agent_id)
+        ORDER BY tenant, agent_id) r
 WHERE a.tenant = r.tenant AND a.agent_id = r.agent_id;

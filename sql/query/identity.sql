@@ -80,8 +80,9 @@ WITH req AS (
     SELECT tenant, key_id, sum(used) AS used, sum(failed) AS failed
     FROM unnest(@tenant::int[], @key_id::text[], @used::int8[], @failed::int8[]) AS r(tenant, key_id, used, failed)
     GROUP BY tenant, key_id
+    ORDER BY tenant, key_id
 )
 UPDATE api_keys k SET usage_count = k.usage_count + r.used, failed_attempts = k.failed_attempts + r.failed,
     last_used = CASE WHEN r.used > 0 THEN now() ELSE k.last_used END
 FROM req r
-WHERE k.tenant = r.tenant AND k.key_id = r.key_id;
+WHERE k.key_id = r.key_id AND k.tenant = r.tenant;

@@ -45,6 +45,23 @@ test_message_goes_from_sent_to_processed(void **state UNUSED)
 }
 
 static void
+test_message_that_nobody_took_comes_back(void **state UNUSED)
+{
+	struct db_answer *sent = queries_wait(ask_send("smith", NULL));
+	const char *id = db_answer_cell(sent, 0, "id");
+
+	assert_int_equal(queries_wait(ask_inbox("smith", "10"))->rows, 1);
+	CALL(MESSAGE_RETURN, "id", id, "tenant", "1");
+	EXPECT(CALL(MESSAGE_GET, "id", id), 0, "status", "received");
+	CALL(MESSAGE_RETURN, "id", id);
+	EXPECT(CALL(MESSAGE_GET, "id", id), 0, "status", "sent");
+	assert_int_equal(queries_wait(ask_inbox("smith", "10"))->rows, 1);
+	EXPECT(CALL(MESSAGE_ACK, "id", id), 0, "status", "processed");
+	CALL(MESSAGE_RETURN, "id", id);
+	EXPECT(CALL(MESSAGE_GET, "id", id), 0, "status", "processed");
+}
+
+static void
 test_message_inbox_is_oldest_first_and_bounded(void **state UNUSED)
 {
 	const char *ids[5];
@@ -144,8 +161,12 @@ test_message_list_filters(void **state UNUSED)
 }
 
 const struct CMUnitTest message_tests[] = {
-    TEST(test_message_goes_from_sent_to_processed),          TEST(test_message_inbox_is_oldest_first_and_bounded),
-    TEST(test_message_of_a_role_goes_to_one_agent),          TEST(test_message_batch_of_inboxes_shares_without_doubles),
-    TEST(test_message_broadcast_reaches_all_but_the_sender), TEST(test_message_list_filters),
+    TEST(test_message_goes_from_sent_to_processed),
+    TEST(test_message_inbox_is_oldest_first_and_bounded),
+    TEST(test_message_of_a_role_goes_to_one_agent),
+    TEST(test_message_batch_of_inboxes_shares_without_doubles),
+    TEST(test_message_that_nobody_took_comes_back),
+    TEST(test_message_broadcast_reaches_all_but_the_sender),
+    TEST(test_message_list_filters),
 };
 const int message_test_count = ARRAY_LENGTH(message_tests);
