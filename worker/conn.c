@@ -66,8 +66,9 @@ conn_free(struct conn *conn)
 	worker->conn_count--;
 	atomic_fetch_sub(&worker->slot->connections, 1);
 	event_free(conn->read_event);
-	if (conn->write_event)
-		event_free(conn->write_event);
+	event_free(conn->write_event);
+	if (conn->close_event)
+		event_free(conn->close_event);
 	tls_session_free(conn->tls);
 	close(conn->fd);
 	buf_free(&conn->in);
@@ -228,16 +229,41 @@ discard(struct conn *conn)
 		conn_free(conn);
 }
 
+static void
+on_close(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *conn = arg;
+
+	(void)fd;
+	(void)what;
+	if (conn->request && conn->request->watch_close)
+		conn_free(conn);
+}
+
+/* The next request's bytes hide the end of the stream: from here on only the end itself is listened for. */
+static void
+wait_for_close(struct conn *conn)
+{
+	if (!conn->close_event)
+		conn->close_event = event_new(conn->worker->base, conn->fd, EV_CLOSED, on_close, conn);
+	INVARIANT(conn->close_event);
+	event_add(conn->close_event, NULL);
+}
+
 /* Bytes, or the end, while a request is at work: stop looking, unless the client has gone for good. */
 static void
 read_while_busy(struct conn *conn)
 {
 	char byte;
 
-	if (conn->request->watch_close && recv(conn->fd, &byte, 1, MSG_PEEK) == 0)
-		conn_free(conn);
-	else
+	if (!conn->request->watch_close) {
 		pause_reading(conn, true);
+	} else if (recv(conn->fd, &byte, 1, MSG_PEEK) == 0) {
+		conn_free(conn);
+	} else {
+		pause_reading(conn, true);
+		wait_for_close(conn);
+	}
 }
 
 static void

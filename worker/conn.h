@@ -24,6 +24,7 @@ struct conn {
 	int fd;
 	struct event *read_event;
 	struct event *write_event;
+	struct event *close_event; /* made when first needed */
 	struct tls_session *tls;
 	enum conn_wait wait;
 	int64_t deadline_us;

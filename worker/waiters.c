@@ -108,9 +108,11 @@ group_leave(struct waiters *waiters, struct group *group)
 
 /* Lets as many waiters ask as the burst allows. */
 static void
-group_look(struct group *group)
+group_look(struct waiters *waiters, struct group *group)
 {
 	struct waiter *waiter;
+
+	group->members++; /* stays until the loop is over, whoever leaves in it */
 
 	while (group->asking < group->burst && (waiter = TAILQ_FIRST(&group->idle))) {
 		if (waiter->request->conn)
@@ -118,6 +120,7 @@ group_look(struct group *group)
 		else
 			end_empty(waiter); /* its client has gone: what it would get is for others */
 	}
+	group_leave(waiters, group);
 }
 
 /* The waiter leaves with its answer written, or with an error. */
@@ -165,13 +168,14 @@ start_waiting(struct waiter *waiter)
 	if (waiter->request->conn && !waiter->request->watch_close)
 		conn_watch_close(waiter->request->conn);
 	if (take_marks(waiter->waiters, group))
-		group_look(group);
+		group_look(waiter->waiters, group);
 }
 
 static void
 answered(void *arg, const struct db_result *result)
 {
 	struct waiter *waiter = arg;
+	struct waiters *waiters = waiter->waiters; /* the waiter itself may be gone below */
 	struct group *group = waiter->group;
 	bool got = result->status == DB_OK && result->count > 0;
 
@@ -192,9 +196,9 @@ answered(void *arg, const struct db_result *result)
 		start_waiting(waiter);
 	}
 	if (group && got)
-		group_look(group);
+		group_look(waiters, group);
 	if (group)
-		group_leave(waiter->waiters, group);
+		group_leave(waiters, group);
 }
 
 static void
@@ -252,7 +256,7 @@ waiters_tick(struct waiters *waiters, int64_t now_us)
 		if (now_us >= group->poll_us) {
 			group->poll_us = now_us + WAITERS_POLL_US;
 			if (group->asking == 0)
-				group_look(group);
+				group_look(waiters, group);
 		}
 		group_leave(waiters, group);
 	}
@@ -277,7 +281,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	HASH_ITER(hh, waiters->groups, group, next)
 	/* While statements are on their way the mark stays: it is looked at when they are back. */
 	if (group->asking == 0 && take_marks(waiters, group))
-		group_look(group);
+		group_look(waiters, group);
 }
 
 struct waiters *
