@@ -318,6 +318,14 @@ conn_watch_close(struct conn *conn)
 	pause_reading(conn, false);
 }
 
+bool
+conn_is_gone(const struct conn *conn)
+{
+	char byte;
+
+	return recv(conn->fd, &byte, 1, MSG_PEEK) == 0;
+}
+
 static void
 name_peer(struct conn *conn, const struct sockaddr *peer)
 {

@@ -47,6 +47,8 @@ void conn_new(struct worker *worker, int fd, const struct sockaddr *peer);
 void conn_answered(struct conn *conn, bool keep_alive);
 /* For requests that wait long by intent: no deadline for the answer, but notice when the client goes away. */
 void conn_watch_close(struct conn *conn);
+/* True if the client has closed its side already, whether that was noticed or not. */
+bool conn_is_gone(const struct conn *conn);
 /* Looks at deadlines; called by the worker's tick. */
 void conn_tick(struct worker *worker, int64_t now_us);
 /* Closes what is idle; for draining. */

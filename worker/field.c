@@ -77,7 +77,8 @@ is_time(struct slice text)
 	if (at + 1 == text.len)
 		return text.data[at] == 'Z' || text.data[at] == 'z';
 	return at + 6 == text.len && (text.data[at] == '+' || text.data[at] == '-') && digits(text, at + 1, 2) &&
-	       text.data[at + 3] == ':' && digits(text, at + 4, 2) && number_at(text, at + 1) < 24 && number_at(text, at + 4) < 60;
+	       text.data[at + 3] == ':' && digits(text, at + 4, 2) && number_at(text, at + 1) < 24 &&
+	       number_at(text, at + 4) < 60;
 }
 
 static bool
@@ -163,7 +164,8 @@ static bool
 check_array(const struct field *field, const struct json *json, int at, const char *pointer,
             struct field_errors *errors)
 {
-	const struct field element = {.name = field->name, .type = field->element, .min = field->element == FIELD_TEXT, .no_at = field->no_at};
+	const struct field element = {
+	    .name = field->name, .type = field->element, .min = field->element == FIELD_TEXT, .no_at = field->no_at};
 	int64_t max = field->max ? field->max : FIELD_ARRAY_MAX;
 	struct field_value values[FIELD_COUNT_MAX];
 	bool good = true;

@@ -33,7 +33,8 @@ struct field {
 	const char *const *choices; /* of a text; ends with NULL */
 	const struct field *fields;
 	enum field_type element;
-	bool no_at;           /* a text, or texts of an array, that must not begin with '@': that is how an agent's own queue is written */
+	bool no_at; /* a text, or texts of an array, that must not begin with '@': that is how an agent's own queue is
+	               written */
 	const char *fallback; /* value when absent, as text for SQL */
 	const char *doc;
 };

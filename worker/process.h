@@ -15,6 +15,7 @@ struct event_base;
 struct request;
 
 TAILQ_HEAD(conn_list, conn);
+TAILQ_HEAD(request_list, request);
 
 /* What a connection waits for; each kind has one fixed time, so its list is in order of deadline. */
 enum conn_wait {
@@ -45,7 +46,8 @@ struct worker {
 	struct event *accept_retry;
 	struct conn_list conns[CONN_WAIT_COUNT];
 	int conn_count;
-	int request_count; /* begun and not freed, orphans included */
+	struct request_list requests; /* begun and not freed, orphans included */
+	int request_count;
 	bool draining;
 	bool ready_told;
 	bool accepting;

@@ -1,7 +1,7 @@
 /*
  * request.c - the runner: the stages in their order, and the beginning and the end of a request.
  *
- * request_end() is the only place where a request is freed.
+ * request_free() is the only place where a request is freed; while the process lives, only request_end() calls it.
  */
 #include "request.h"
 #include "db.h"
@@ -81,6 +81,7 @@ request_new(struct conn *conn, bool broken)
 	request->data = conn->in.data;
 	request->address = slice_of(conn->address);
 	request->content_type = "application/json";
+	TAILQ_INSERT_TAIL(&conn->worker->requests, request, entry);
 	conn->worker->request_count++;
 	atomic_fetch_add(&conn->worker->slot->in_flight, 1);
 	if (!broken) {
@@ -97,20 +98,37 @@ request_new(struct conn *conn, bool broken)
 }
 
 static void
-request_end(struct request *request)
+request_free(struct request *request)
 {
-	struct conn *conn = request->conn;
 	struct worker *worker = request->worker;
-	bool keep_alive = request->keep_alive && !request->close;
 
+	TAILQ_REMOVE(&worker->requests, request, entry);
+	worker->request_count--;
+	atomic_fetch_sub(&worker->slot->in_flight, 1);
 	arena_reset(&request->arena);
 	buf_free(&request->bytes);
 	buf_free(&request->headers);
 	buf_free(&request->reply);
 	free(request);
-	worker->request_count--;
-	atomic_fetch_sub(&worker->slot->in_flight, 1);
-	atomic_fetch_add(&worker->slot->requests, 1);
+}
+
+void
+request_free_all(struct worker *worker)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&worker->requests)))
+		request_free(request);
+}
+
+static void
+request_end(struct request *request)
+{
+	struct conn *conn = request->conn;
+	bool keep_alive = request->keep_alive && !request->close;
+
+	atomic_fetch_add(&request->worker->slot->requests, 1);
+	request_free(request);
 	if (conn)
 		conn_answered(conn, keep_alive);
 }

@@ -36,6 +36,7 @@ struct principal {
 enum { REQUEST_ID_MAX = 64 };
 
 struct request {
+	TAILQ_ENTRY(request) entry;
 	struct worker *worker;
 	struct conn *conn; /* NULL: orphaned */
 	struct arena arena;
@@ -92,6 +93,8 @@ struct request *request_new(struct conn *conn, bool broken);
 void request_run(struct request *request);
 /* What was waited for has come: the waiting stage is run again (STEP_NEXT), or the answer is there (STEP_DONE). */
 void request_resume(struct request *request, enum step outcome);
+/* Frees every request, whatever it waits for; the process is about to end. */
+void request_free_all(struct worker *worker);
 /* The client has gone: the answer will be thrown away. */
 void request_orphan(struct request *request);
 

@@ -99,15 +99,15 @@ static const struct field fields_gate[] = {
     INT("max_rounds", .min = 1, .max = 20, DOC("rounds at most; needs_revision in the last one refuses")),
     {0}};
 
-#define TASK_FIELDS                                                                                           \
-	TEXT("role", .min = 1, .max = 64, .no_at = true, DOC("which agents may take it; this or agent_id is needed")),           \
-	    TEXT("agent_id", .min = 1, .max = 128, DOC("the one agent that may take it")),                        \
-	    TEXT("description", .max = 4000, .fallback = "", DOC("for people and agents")),                       \
-	    JSON("input_data", DOC("anything; handed to the agent as it was sent")),                              \
-	    INT("priority", .min = 1, .max = 10, .fallback = "5", DOC("10 is taken first")),                      \
-	    INT("max_retries", .min = 0, .max = 100, .fallback = "3", DOC("further attempts after the first")),   \
-	    INT("timeout_s", .min = 1, .max = 604800, DOC("an attempt ends after this time, heartbeats or not")), \
-	    OBJECT("retry", .fields = fields_retry, DOC("how long to wait before another attempt")),              \
+#define TASK_FIELDS                                                                                                \
+	TEXT("role", .min = 1, .max = 64, .no_at = true, DOC("which agents may take it; this or agent_id is needed")), \
+	    TEXT("agent_id", .min = 1, .max = 128, DOC("the one agent that may take it")),                             \
+	    TEXT("description", .max = 4000, .fallback = "", DOC("for people and agents")),                            \
+	    JSON("input_data", DOC("anything; handed to the agent as it was sent")),                                   \
+	    INT("priority", .min = 1, .max = 10, .fallback = "5", DOC("10 is taken first")),                           \
+	    INT("max_retries", .min = 0, .max = 100, .fallback = "3", DOC("further attempts after the first")),        \
+	    INT("timeout_s", .min = 1, .max = 604800, DOC("an attempt ends after this time, heartbeats or not")),      \
+	    OBJECT("retry", .fields = fields_retry, DOC("how long to wait before another attempt")),                   \
 	    TIME("run_at", DOC("not before this time")), OBJECT("labels", DOC("names and texts, for finding it again"))
 
 const struct field fields_task[] = {TASK_FIELDS, {0}};
@@ -130,7 +130,8 @@ const struct field fields_workflow[] = {
     {0}};
 
 const struct field fields_lease[] = {
-    ARRAY("roles", REQUIRED, .element = FIELD_TEXT, .min = 1, .max = 32, .no_at = true, DOC("take tasks of these roles")),
+    ARRAY("roles", REQUIRED, .element = FIELD_TEXT, .min = 1, .max = 32, .no_at = true,
+          DOC("take tasks of these roles")),
     TEXT("agent_id", REQUIRED, .min = 1, .max = 128, DOC("who takes them; tasks bound to this agent come too")),
     INT("max", .min = 1, .max = 100, .fallback = "1", DOC("tasks at most")),
     NUMBER("wait_s", .min = 0, .max = 60000, .fallback = "0", DOC("wait this long for a task if there is none")),
@@ -228,12 +229,12 @@ SCHEMA(agent, "Agent", TEXT("agent_id"), TEXT("name"), TEXT("role"), TEXT("descr
 static const struct field progress_fields[] = {
     INT("total"), INT("completed"), INT("failed"), INT("cancelled"), INT("running"), INT("percent"), {0}};
 
-#define TASK_ANSWER                                                                                                   \
-	UUID("id"), UUID("workflow_id"), TEXT("key"), TEXT("role"), TEXT("agent_id"), TEXT("description"),                \
-	    TEXT("status", .choices = task_states), INT("priority"), JSON("input_data"), JSON("output_data"),             \
-	    TEXT("error_message"), INT("epoch"), INT("attempt"), INT("retry_count"), INT("max_retries"), INT("round"),    \
-	    TEXT("leased_by", DOC("who holds it, or held it last")), TIME("lease_until"), JSON("progress"), TIME("run_at"), INT("timeout_s"), OBJECT("labels"), \
-	    TIME("created_at"), TIME("started_at")
+#define TASK_ANSWER                                                                                                \
+	UUID("id"), UUID("workflow_id"), TEXT("key"), TEXT("role"), TEXT("agent_id"), TEXT("description"),             \
+	    TEXT("status", .choices = task_states), INT("priority"), JSON("input_data"), JSON("output_data"),          \
+	    TEXT("error_message"), INT("epoch"), INT("attempt"), INT("retry_count"), INT("max_retries"), INT("round"), \
+	    TEXT("leased_by", DOC("who holds it, or held it last")), TIME("lease_until"), JSON("progress"),            \
+	    TIME("run_at"), INT("timeout_s"), OBJECT("labels"), TIME("created_at"), TIME("started_at")
 SCHEMA(task, "Task", TASK_ANSWER, TIME("completed_at"), INT("duration_ms"), ARRAY("depends_on", .element = FIELD_TEXT));
 SCHEMA(workflow, "Workflow", UUID("id"), TEXT("description"), TEXT("status", .choices = workflow_states),
        TEXT("template"), OBJECT("labels"), JSON("input_data"), JSON("output_data"), TEXT("verdict"),

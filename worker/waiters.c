@@ -153,7 +153,10 @@ end_empty(struct waiter *waiter)
 static void
 found(struct waiter *waiter, const struct db_result *result)
 {
-	if (!waiter->request->conn && waiter->wish.undo)
+	struct conn *conn = waiter->request->conn;
+
+	/* Looked at once more: what is handed to a closed connection is out of reach until its lease ends. */
+	if (waiter->wish.undo && (!conn || conn_is_gone(conn)))
 		waiter->wish.undo(waiter->request, result);
 	waiter->wish.write(waiter->request, result);
 	waiter_end(waiter, STEP_NEXT);

@@ -16,6 +16,7 @@
 #include "keycache.h"
 #include "log.h"
 #include "password_pool.h"
+#include "request.h"
 #include "route.h"
 #include "tls.h"
 #include "tokencache.h"
@@ -170,6 +171,7 @@ tear_down(struct worker *worker)
 {
 	accept_stop(worker);
 	conn_close_all(worker);
+	request_free_all(worker);
 	password_pool_free(worker->passwords);
 	waiters_free(worker->waiters);
 	key_cache_free(worker->keys);
@@ -192,6 +194,7 @@ worker_main(const struct heritage *heritage)
 	INVARIANT(worker.base);
 	for (int i = 0; i < CONN_WAIT_COUNT; i++)
 		TAILQ_INIT(&worker.conns[i]);
+	TAILQ_INIT(&worker.requests);
 	worker.now_us = clock_wall_us();
 	worker.started_us = clock_steady_us();
 	route_init();
