@@ -4,6 +4,7 @@
 #include "graph.h"
 #include "rows.h"
 #include "templates.h"
+#include "uuid.h"
 #include "wake.h"
 
 static bool
@@ -95,7 +96,10 @@ api_workflow_get(struct request *request)
 {
 	struct slice *values = ask_values(request, QUERY_WORKFLOW_GET);
 	struct slice *task_values = ask_values(request, QUERY_WORKFLOW_TASKS);
+	uint8_t id[UUID_SIZE];
 
+	if (!uuid_parse(request->path_values[0], id))
+		return request_fail(request, ERROR_NOT_FOUND, "there is no such workflow, or it is not yours");
 	ask_set(values, QUERY_WORKFLOW_GET, "tenant", ask_tenant(request));
 	ask_set(values, QUERY_WORKFLOW_GET, "id", request->path_values[0]);
 	ask_set(task_values, QUERY_WORKFLOW_TASKS, "tenant", ask_tenant(request));

@@ -155,3 +155,17 @@ bind_call(struct request *request, struct call *call)
 	for (int p = 0; p < query->param_count; p++)
 		call->values[p] = value_of(request, call, &row[p]);
 }
+
+bool
+bind_path_fits(const struct request *request, const struct call *call)
+{
+	const struct query *query = &query_table[request->endpoint->sql - 1];
+	const struct binding *row = bindings[request->endpoint - endpoint_table];
+	uint8_t bytes[UUID_SIZE];
+
+	for (int p = 0; p < query->param_count; p++)
+		if (row[p].source == SOURCE_PATH && query->params[p].type == QUERY_TYPE_UUID &&
+		    !uuid_parse(call->values[p], bytes))
+			return false;
+	return true;
+}

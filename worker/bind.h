@@ -14,5 +14,7 @@
 void bind_init(void);
 /* Gives the parameters of one call their values; call->values has room for all. */
 void bind_call(struct request *request, struct call *call);
+/* False if a value of the path cannot be the id that it stands for: there is no such thing then. */
+MUST_CHECK bool bind_path_fits(const struct request *request, const struct call *call);
 
 #endif

@@ -184,6 +184,10 @@ prepare(struct request *request, struct call *call)
 		return call_fail_fields(call, errors);
 	}
 	bind_call(request, call);
+	if (!bind_path_fits(request, call)) {
+		call_not_found(call);
+		return false;
+	}
 	return !endpoint->prepare || endpoint->prepare(request, call);
 }
 

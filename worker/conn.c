@@ -14,6 +14,7 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 enum { READ_SIZE = 16384, BUFFER_KEEP = 4096, LINGER_US = 2000000, LINGER_BYTES = 1 << 20 };
@@ -321,9 +322,10 @@ conn_watch_close(struct conn *conn)
 bool
 conn_is_gone(const struct conn *conn)
 {
-	char byte;
+	struct pollfd look = {.fd = conn->fd, .events = POLLRDHUP};
 
-	return recv(conn->fd, &byte, 1, MSG_PEEK) == 0;
+	/* Unlike a read, this sees the end behind bytes that were not read yet, and a reset. */
+	return poll(&look, 1, 0) > 0;
 }
 
 static void

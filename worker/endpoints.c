@@ -87,7 +87,7 @@ const struct endpoint endpoint_table[] = {
     {HTTP_GET, "/api/v1/tasks/{id}", "getTask", "tasks", "One task", PERM_WORKFLOW_READ, .reply = &schema_task,
      .sql = ENDPOINT_SQL(TASK_GET)},
     {HTTP_GET, "/api/v1/tasks/{id}/attempts", "listAttempts", "tasks", "Every lease of the task that has ended",
-     PERM_WORKFLOW_READ, .query = query_page, .reply = &schema_attempt, .sql = ENDPOINT_SQL(TASK_ATTEMPTS)},
+     PERM_WORKFLOW_READ, .query = query_attempts, .reply = &schema_attempt, .sql = ENDPOINT_SQL(TASK_ATTEMPTS)},
     {HTTP_POST, "/api/v1/tasks/lease", "leaseTasks", "tasks", "Takes tasks to work on; waits if there are none",
      PERM_TASK_EXECUTE, .body = fields_lease, .reply = &schema_lease, .steps = {api_lease}},
     {HTTP_POST, "/api/v1/tasks/{id}/heartbeat", "taskHeartbeat", "tasks", "I am still at it", PERM_TASK_EXECUTE,

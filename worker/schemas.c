@@ -180,6 +180,10 @@ const struct field fields_message[] = {
 	    UUID("cursor", DOC("next_cursor of the page before"))
 
 const struct field query_page[] = {PAGE, {0}};
+const struct field query_attempts[] = {
+    INT("limit", .min = 1, .max = 500, .fallback = "50", DOC("items on a page")),
+    INT("cursor", .min = 1, .max = 2147483647, DOC("next_cursor of the page before")),
+    {0}};
 const struct field query_agents[] = {PAGE, TEXT("role", .min = 1, .max = 64, DOC("only this role")), {0}};
 const struct field query_workflows[] = {UUID_PAGE,
                                         TEXT("status", .choices = workflow_states, DOC("only this status")),

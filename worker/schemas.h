@@ -12,8 +12,8 @@ extern const struct field fields_login[], fields_verify_token[], fields_key[], f
     fields_complete[], fields_fail[], fields_release[], fields_settle[], fields_message[];
 
 /* Query strings. */
-extern const struct field query_page[], query_agents[], query_workflows[], query_tasks[], query_messages[],
-    query_inbox[];
+extern const struct field query_page[], query_attempts[], query_agents[], query_workflows[], query_tasks[],
+    query_messages[], query_inbox[];
 
 /* Answers. */
 extern const struct schema schema_root, schema_probe, schema_health, schema_token, schema_me, schema_token_check,

@@ -156,8 +156,11 @@ found(struct waiter *waiter, const struct db_result *result)
 	struct conn *conn = waiter->request->conn;
 
 	/* Looked at once more: what is handed to a closed connection is out of reach until its lease ends. */
-	if (waiter->wish.undo && (!conn || conn_is_gone(conn)))
+	if (waiter->wish.undo && (!conn || conn_is_gone(conn))) {
 		waiter->wish.undo(waiter->request, result);
+		end_empty(waiter);
+		return;
+	}
 	waiter->wish.write(waiter->request, result);
 	waiter_end(waiter, STEP_NEXT);
 }
