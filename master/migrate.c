@@ -25,7 +25,7 @@ report(char *error, const char *what)
 	return !error;
 }
 
-/* Connects, locks and reads the version; -1 when that failed. The caller closes *conn_r, which may be NULL. */
+/* Connects, locks and reads the version; -1 when that failed. The caller ends *conn_r, which may be NULL. */
 static int
 begin(const char *url, struct pg_conn **conn_r)
 {
@@ -52,6 +52,15 @@ begin(const char *url, struct pg_conn **conn_r)
 		return -1;
 	}
 	return version;
+}
+
+/* Gives the lock back at once, rather than when the server notices that the connection is closed. */
+static void
+end(struct pg_conn *conn)
+{
+	if (conn)
+		free(database_script(conn, "SELECT pg_advisory_unlock_all()"));
+	database_close(conn);
 }
 
 /* The first comment line of the script, as the description on record. */
@@ -119,7 +128,7 @@ migrate_up(const char *url, int target)
 	}
 	for (; done && version < target; version++)
 		done = apply(conn, &query_migrations[version], true);
-	database_close(conn);
+	end(conn);
 	return done;
 }
 
@@ -134,7 +143,7 @@ migrate_down(const char *url, int target)
 		done = apply(conn, &query_migrations[version - 1], false);
 	if (done && target == 0)
 		done = report(database_script(conn, "DROP TABLE migration_versions"), "dropping migration_versions");
-	database_close(conn);
+	end(conn);
 	return done;
 }
 
@@ -152,7 +161,7 @@ migrate_status(const char *url, FILE *out)
 		                   " duration_ms FROM migration_versions ORDER BY version",
 		                   0, NULL, &error);
 	if (!result) {
-		database_close(conn);
+		end(conn);
 		return report(error, "reading migration_versions") && false;
 	}
 	fprintf(out, "%-8s %-14s %-9s %-21s %s\n", "VERSION", "NAME", "STATUS", "APPLIED", "MS");
@@ -163,6 +172,6 @@ migrate_status(const char *url, FILE *out)
 		        applied ? database_cell(result, i, 2) : "-");
 	}
 	database_clear(result);
-	database_close(conn);
+	end(conn);
 	return true;
 }
