@@ -1,5 +1,6 @@
 /* agents_seen.c - see agents_seen.h. */
 #include "agents_seen.h"
+#include "aside.h"
 
 #include <uthash.h>
 
@@ -61,21 +62,16 @@ agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id
 	HASH_ADD_KEYPTR(hh, seen->agents, agent->key, (size_t)length, agent);
 }
 
-static void
-written(void *arg, const struct db_result *result)
-{
-	(void)result; /* the next time it does anything, it is noted again */
-	free(arg);
-}
-
 void
 agents_seen_flush(struct agents_seen *seen)
 {
 	struct agent *agent, *next;
 
+	/* Nobody waits for it: who does anything is noted again. */
 	HASH_ITER(hh, seen->agents, agent, next)
 	{
 		HASH_DEL(seen->agents, agent);
-		db_send(seen->db, QUERY_AGENT_SEEN, agent->values, written, agent);
+		aside_send(seen->db, QUERY_AGENT_SEEN, agent->values, NULL, NULL);
+		free(agent);
 	}
 }

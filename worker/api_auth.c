@@ -1,6 +1,7 @@
 /* api_auth.c - login and who am I. A wrong name and a wrong password look the same, in words and in time. */
 #include "api.h"
 #include "ask.h"
+#include "body.h"
 #include "config.h"
 #include "jwt.h"
 #include "log.h"
@@ -15,22 +16,6 @@ struct login {
 	struct slice id, username, role, display_name, tenant, tenant_name;
 	bool active;
 };
-
-/* Checks the body of an endpoint with steps; fills values. */
-static bool
-read_body(struct request *request, struct field_value *values)
-{
-	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
-
-	errors->arena = &request->arena;
-	if (!request->has_body || json_type(&request->body, 0) != JSON_OBJECT) {
-		field_error_add(errors, "", "wrong_type", "must be an object");
-	} else if (field_check_object(request->endpoint->body, &request->body, 0, false, "", values, errors)) {
-		return true;
-	}
-	request_fail_fields(request, ERROR_VALIDATION_FAILED, errors, "errors lists every field that does not fit");
-	return false;
-}
 
 static struct slice
 keep(struct request *request, struct slice text)
@@ -83,7 +68,7 @@ api_login_find(struct request *request)
 
 	request->state = login;
 	login->request = request;
-	if (!read_body(request, login->fields))
+	if (!body_read(request, login->fields))
 		return STEP_DONE;
 	ask_set(values, QUERY_USER_FOR_LOGIN, "username", login->fields[0].text);
 	ask_set(values, QUERY_USER_FOR_LOGIN, "tenant_name", login->fields[2].text);
@@ -190,7 +175,7 @@ api_verify_token(struct request *request)
 	enum jwt_result result;
 	struct json_writer writer;
 
-	if (!read_body(request, fields))
+	if (!body_read(request, fields))
 		return STEP_DONE;
 	result = jwt_verify(request->worker->jwt_keys, fields[0].text, request->worker->now_us / 1000000, &request->arena,
 	                    &claims);

@@ -1,6 +1,7 @@
 /* api_keys.c - making and checking API keys. A key never has more permissions than whoever makes it. */
 #include "api.h"
 #include "apikey.h"
+#include "body.h"
 #include "keycache.h"
 
 bool
@@ -56,19 +57,12 @@ write_check(struct request *request, const struct apikey *key, const struct key_
 enum step
 api_verify_key(struct request *request)
 {
-	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
 	struct field_value value;
 	const struct key_entry *entry;
 	struct apikey key;
 
-	errors->arena = &request->arena;
-	if (!request->has_body || json_type(&request->body, 0) != JSON_OBJECT)
-		field_error_add(errors, "", "wrong_type", "must be an object");
-	else
-		(void)!field_check_object(request->endpoint->body, &request->body, 0, false, "", &value, errors);
-	if (errors->count)
-		return request_fail_fields(request, ERROR_VALIDATION_FAILED, errors,
-		                           "errors lists every field that does not fit");
+	if (!body_read(request, &value))
+		return STEP_DONE;
 	if (!apikey_parse(value.text, &key)) {
 		write_check(request, NULL, NULL, "malformed");
 		return STEP_NEXT;

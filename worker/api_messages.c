@@ -1,6 +1,7 @@
 /* api_messages.c - messages: who gets them, whether a known type says what it must, and the inbox. */
 #include "agents_seen.h"
 #include "api.h"
+#include "aside.h"
 #include "ask.h"
 #include "rows.h"
 #include "schemas.h"
@@ -67,48 +68,31 @@ write_inbox(struct request *request, const struct db_result *result)
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
 	json_write_key(&writer, "items");
-	if (result->count) {
-		rows_write_array(&writer, result);
-	} else {
-		json_write_array_open(&writer);
-		json_write_array_close(&writer);
-	}
+	rows_write_array(&writer, result);
 	json_write_key(&writer, "next_cursor");
 	json_write_null(&writer);
 	json_write_object_close(&writer);
 	request->status = 200;
 }
 
-/* Messages that nobody took: back to where they were. */
-struct giveback {
-	char texts[2][48];
-	int64_t tenant;
-	const struct heritage *heritage;
-	struct slice values[2];
-};
-
 static void
-given_back(void *arg, const struct db_result *result)
+given_back(void *arg, const struct slice *values, const struct db_result *result)
 {
-	struct giveback *giveback = arg;
+	int64_t tenant = strtoll(values[db_param(QUERY_MESSAGE_RETURN, "tenant")].data, NULL, 10);
 
 	if (result->status == DB_OK)
-		wake_queue(giveback->heritage, giveback->tenant, SLICE("inbox *"));
-	free(giveback);
+		wake_queue(arg, tenant, SLICE("inbox *"));
 }
 
+/* Messages that nobody took: back to where they were. */
 static void
 give_back(struct request *request, const struct db_result *result)
 {
 	for (int row = 0; row < result->count; row++) {
-		struct giveback *giveback = mem_zero(sizeof(*giveback));
-		giveback->tenant = request->principal.tenant;
-		giveback->heritage = request->worker->heritage;
-		snprintf(giveback->texts[0], 48, "%lld", (long long)giveback->tenant);
-		snprintf(giveback->texts[1], 48, "%.*s", SLICE_ARG(db_get(result, row, "id")));
-		ask_set(giveback->values, QUERY_MESSAGE_RETURN, "tenant", slice_of(giveback->texts[0]));
-		ask_set(giveback->values, QUERY_MESSAGE_RETURN, "id", slice_of(giveback->texts[1]));
-		db_send(request->worker->db, QUERY_MESSAGE_RETURN, giveback->values, given_back, giveback);
+		struct slice values[QUERY_PARAMS_MAX] = {0};
+		ask_set(values, QUERY_MESSAGE_RETURN, "tenant", ask_tenant(request));
+		ask_set(values, QUERY_MESSAGE_RETURN, "id", db_get(result, row, "id"));
+		aside_send(request->worker->db, QUERY_MESSAGE_RETURN, values, given_back, (void *)request->worker->heritage);
 	}
 }
 

@@ -1,7 +1,9 @@
 /* api_tasks.c - making, leasing and settling tasks: what rows of the endpoint table cannot say. */
 #include "agents_seen.h"
 #include "api.h"
+#include "aside.h"
 #include "ask.h"
+#include "body.h"
 #include "config.h"
 #include "problem.h"
 #include "rows.h"
@@ -47,51 +49,33 @@ write_lease(struct request *request, const struct db_result *result)
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
 	json_write_key(&writer, "tasks");
-	if (result->count) {
-		rows_write_array(&writer, result);
-	} else {
-		json_write_array_open(&writer);
-		json_write_array_close(&writer);
-	}
+	rows_write_array(&writer, result);
 	json_write_object_close(&writer);
 	request->status = 200;
 }
 
-/* A release that nobody waits for: the client of a lease went away before its answer. */
-struct giveback {
-	char texts[3][48];
-	int64_t tenant;
-	const struct heritage *heritage;
-	struct slice values[QUERY_PARAMS_MAX];
-};
-
 static void
-given_back(void *arg, const struct db_result *result)
+given_back(void *arg, const struct slice *values, const struct db_result *result)
 {
-	struct giveback *giveback = arg;
+	int64_t tenant = strtoll(values[db_param(QUERY_TASK_SETTLE, "tenant")].data, NULL, 10);
 
 	/* If this failed, the lease runs out by itself. */
 	if (result->status == DB_OK && result->count)
-		wake_queues(giveback->heritage, giveback->tenant, db_get(result, 0, "_ready"));
-	free(giveback);
+		wake_queues(arg, tenant, db_get(result, 0, "_ready"));
 }
 
+/* The client of a lease went away before its answer: its tasks are released. */
 static void
 give_back(struct request *request, const struct db_result *result)
 {
 	for (int row = 0; row < result->count; row++) {
-		struct giveback *giveback = mem_zero(sizeof(*giveback));
-		giveback->tenant = request->principal.tenant;
-		giveback->heritage = request->worker->heritage;
-		snprintf(giveback->texts[0], 48, "%lld", (long long)giveback->tenant);
-		snprintf(giveback->texts[1], 48, "%.*s", SLICE_ARG(db_get(result, row, "id")));
-		snprintf(giveback->texts[2], 48, "%.*s", SLICE_ARG(db_get(result, row, "epoch")));
-		ask_set(giveback->values, QUERY_TASK_SETTLE, "tenant", slice_of(giveback->texts[0]));
-		ask_set(giveback->values, QUERY_TASK_SETTLE, "id", slice_of(giveback->texts[1]));
-		ask_set(giveback->values, QUERY_TASK_SETTLE, "epoch", slice_of(giveback->texts[2]));
-		ask_set(giveback->values, QUERY_TASK_SETTLE, "outcome", SLICE("release"));
-		ask_set(giveback->values, QUERY_TASK_SETTLE, "retryable", SLICE("true"));
-		db_send(request->worker->db, QUERY_TASK_SETTLE, giveback->values, given_back, giveback);
+		struct slice values[QUERY_PARAMS_MAX] = {0};
+		ask_set(values, QUERY_TASK_SETTLE, "tenant", ask_tenant(request));
+		ask_set(values, QUERY_TASK_SETTLE, "id", db_get(result, row, "id"));
+		ask_set(values, QUERY_TASK_SETTLE, "epoch", db_get(result, row, "epoch"));
+		ask_set(values, QUERY_TASK_SETTLE, "outcome", SLICE("release"));
+		ask_set(values, QUERY_TASK_SETTLE, "retryable", SLICE("true"));
+		aside_send(request->worker->db, QUERY_TASK_SETTLE, values, given_back, (void *)request->worker->heritage);
 	}
 }
 
@@ -134,20 +118,13 @@ enum step
 api_lease(struct request *request)
 {
 	enum { ROLES, AGENT_ID, MAX_TASKS, WAIT_S, LEASE_S, FIELDS };
-	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
 	struct field_value fields[FIELDS];
 	struct waiter_wish wish = {.query = QUERY_TASK_LEASE, .write = write_lease, .undo = give_back};
 	struct slice *values = ask_values(request, QUERY_TASK_LEASE);
 	double lease_s = (double)request->worker->config->lease_s;
 
-	errors->arena = &request->arena;
-	if (!request->has_body || json_type(&request->body, 0) != JSON_OBJECT)
-		field_error_add(errors, "", "wrong_type", "must be an object");
-	else
-		(void)!field_check_object(fields_lease, &request->body, 0, false, "", fields, errors);
-	if (errors->count)
-		return request_fail_fields(request, ERROR_VALIDATION_FAILED, errors,
-		                           "errors lists every field that does not fit");
+	if (!body_read(request, fields))
+		return STEP_DONE;
 	if (fields[LEASE_S].text.data)
 		lease_s = seconds(fields[LEASE_S].text);
 	ask_set(values, QUERY_TASK_LEASE, "tenant", ask_tenant(request));

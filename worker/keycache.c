@@ -1,6 +1,6 @@
 /* keycache.c - see keycache.h. */
 #include "keycache.h"
-#include "arena.h"
+#include "aside.h"
 #include "clock.h"
 #include "db.h"
 #include "request.h"
@@ -28,13 +28,6 @@ struct item {
 struct key_cache {
 	struct db *db;
 	struct item *items;
-};
-
-/* The counts of one key on their way to the database. */
-struct flush {
-	char texts[3][24];
-	char key_id[APIKEY_ID_SIZE];
-	struct slice values[4];
 };
 
 struct key_cache *
@@ -186,10 +179,21 @@ key_cache_count(struct key_cache *cache, const char *key_id, bool good)
 }
 
 static void
-flushed(void *arg, const struct db_result *result)
+flush(struct key_cache *cache, struct item *item)
 {
-	(void)result; /* statistics: what is lost with a broken connection is not asked for again */
-	free(arg);
+	struct slice values[QUERY_PARAMS_MAX] = {0};
+	char tenant[24], used[24], failed[24];
+
+	snprintf(tenant, sizeof(tenant), "%lld", (long long)item->entry.tenant);
+	snprintf(used, sizeof(used), "%lld", (long long)item->used);
+	snprintf(failed, sizeof(failed), "%lld", (long long)item->failed);
+	values[db_param(QUERY_KEY_USED, "tenant")] = slice_of(tenant);
+	values[db_param(QUERY_KEY_USED, "key_id")] = slice_of(item->key_id);
+	values[db_param(QUERY_KEY_USED, "used")] = slice_of(used);
+	values[db_param(QUERY_KEY_USED, "failed")] = slice_of(failed);
+	item->used = item->failed = 0;
+	/* Statistics: what is lost with a broken connection is not asked for again. */
+	aside_send(cache->db, QUERY_KEY_USED, values, NULL, NULL);
 }
 
 void
@@ -198,20 +202,6 @@ key_cache_flush(struct key_cache *cache)
 	struct item *item, *next;
 
 	HASH_ITER(hh, cache->items, item, next)
-	{
-		struct flush *flush;
-		if (!item->used && !item->failed)
-			continue;
-		flush = mem_zero(sizeof(*flush));
-		snprintf(flush->texts[0], sizeof(flush->texts[0]), "%lld", (long long)item->entry.tenant);
-		snprintf(flush->texts[1], sizeof(flush->texts[1]), "%lld", (long long)item->used);
-		snprintf(flush->texts[2], sizeof(flush->texts[2]), "%lld", (long long)item->failed);
-		memcpy(flush->key_id, item->key_id, sizeof(flush->key_id));
-		flush->values[db_param(QUERY_KEY_USED, "tenant")] = slice_of(flush->texts[0]);
-		flush->values[db_param(QUERY_KEY_USED, "key_id")] = slice_of(flush->key_id);
-		flush->values[db_param(QUERY_KEY_USED, "used")] = slice_of(flush->texts[1]);
-		flush->values[db_param(QUERY_KEY_USED, "failed")] = slice_of(flush->texts[2]);
-		item->used = item->failed = 0;
-		db_send(cache->db, QUERY_KEY_USED, flush->values, flushed, flush);
-	}
+	if (item->used || item->failed)
+		flush(cache, item);
 }
