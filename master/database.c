@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 #include <poll.h>
+#include <sys/wait.h>
 
 static PGconn *
 connect_once(const char *url)
@@ -21,13 +22,28 @@ drop_notice(void *arg, const char *message)
 	(void)message;
 }
 
+/* True if server is a child that has ended; 0 is no child. */
+static bool
+has_ended(pid_t server)
+{
+	siginfo_t info = {0};
+
+	return server > 0 && waitid(P_PID, (id_t)server, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == server;
+}
+
 struct pg_conn *
 database_open(const char *url, int wait_s)
+{
+	return database_open_child(url, wait_s, 0);
+}
+
+struct pg_conn *
+database_open_child(const char *url, int wait_s, pid_t server)
 {
 	int64_t deadline_us = clock_steady_us() + (int64_t)wait_s * 1000000;
 	PGconn *conn = connect_once(url);
 
-	while (PQstatus(conn) != CONNECTION_OK && clock_steady_us() < deadline_us) {
+	while (PQstatus(conn) != CONNECTION_OK && clock_steady_us() < deadline_us && !has_ended(server)) {
 		poll(NULL, 0, 100);
 		PQfinish(conn);
 		conn = connect_once(url);

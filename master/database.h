@@ -8,6 +8,8 @@
 
 #include "base.h"
 
+#include <sys/types.h>
+
 struct pg_conn;
 struct pg_result;
 
@@ -16,6 +18,8 @@ struct pg_result;
  * was printed to standard error. Close with database_close().
  */
 MUST_CHECK struct pg_conn *database_open(const char *url, int wait_s);
+/* The same for a server that is our own child: gives up at once when it has ended. The child is not reaped. */
+MUST_CHECK struct pg_conn *database_open_child(const char *url, int wait_s, pid_t server);
 void database_close(struct pg_conn *conn);
 
 /* One statement with text parameters (NULL is NULL). NULL: it failed, and *error_r is the reason, to be freed. */

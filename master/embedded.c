@@ -226,10 +226,10 @@ embedded_exec(const struct embedded *embedded)
 }
 
 bool
-embedded_wait(const struct embedded *embedded)
+embedded_wait(const struct embedded *embedded, pid_t child)
 {
 	char *admin_url = join(embedded->url, " dbname=postgres");
-	struct pg_conn *conn = database_open(admin_url, 30);
+	struct pg_conn *conn = database_open_child(admin_url, 30, child);
 	struct pg_result *result;
 	char *error = NULL;
 

@@ -31,7 +31,7 @@ MUST_CHECK char *embedded_url(const char *folder);
 MUST_CHECK bool embedded_prepare(const struct embedded *embedded);
 /* In the child: becomes postgres. Returns only if that failed. */
 void embedded_exec(const struct embedded *embedded);
-/* Waits until it answers and makes the database `agentd`. False: not within 30 s. */
-MUST_CHECK bool embedded_wait(const struct embedded *embedded);
+/* Waits until the child answers and makes the database `agentd`. False: it ended, or not within 30 s. */
+MUST_CHECK bool embedded_wait(const struct embedded *embedded, pid_t child);
 
 #endif

@@ -118,7 +118,7 @@ start_database(struct master *master)
 		return false;
 	master->database_url = mem_string(master->embedded.url);
 	master_spawn(master, &master->children[0]);
-	if (embedded_wait(&master->embedded))
+	if (embedded_wait(&master->embedded, master->children[0].pid))
 		return true;
 	fprintf(stderr, "agentd: the embedded database does not start; %s/postgres.log says why.\n", master->folder);
 	return false;

@@ -14,6 +14,7 @@ enum step api_readyz(struct request *request);
 enum step api_health(struct request *request);
 enum step api_openapi(struct request *request);
 enum step api_docs(struct request *request);
+enum step api_jwks(struct request *request);
 void api_status_finish(struct request *request, struct call *call, const struct db_result *result);
 
 /* api_auth.c */

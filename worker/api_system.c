@@ -73,6 +73,13 @@ api_openapi(struct request *request)
 	return constant(request, buf_slice(&document));
 }
 
+enum step
+api_jwks(struct request *request)
+{
+	/* Tokens are signed with a shared secret (HS256): there is no public key to show. */
+	return constant(request, SLICE("{\"keys\":[]}"));
+}
+
 /* The document for people: one page without anything from elsewhere. */
 static const char docs_page[] =
     "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"

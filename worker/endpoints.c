@@ -28,6 +28,9 @@ const struct endpoint endpoint_table[] = {
      .steps = {api_openapi}},
     {HTTP_GET, "/docs", "docs", "open", "This document for people", PERM_NONE, LIMIT_CLASS_NONE, .steps = {api_docs}},
 
+    {HTTP_GET, "/.well-known/jwks.json", "jwks", "open", "Public keys of tokens (RFC 7517)", PERM_NONE,
+     LIMIT_CLASS_NONE, .reply = &schema_any, .steps = {api_jwks}},
+
     /* --- auth --- */
     {HTTP_POST, "/api/v1/auth/login", "login", "auth", "A name and a password for a token", PERM_NONE,
      LIMIT_CLASS_LOGIN, .body = fields_login, .reply = &schema_token, .steps = {api_login_find, api_login_token}},

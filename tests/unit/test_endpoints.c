@@ -14,7 +14,8 @@
 #include <cmocka.h>
 
 /* Rows that anyone may call. Who adds one says here that it shows nothing and changes nothing. */
-static const char *const open_rows[] = {"root", "livez", "readyz", "startupz", "health", "openapi", "docs", "login"};
+static const char *const open_rows[] = {"root",    "livez", "readyz", "startupz", "health",
+                                        "openapi", "docs",  "jwks",   "login"};
 
 /* Rows without a permission of their own: they are about who asks. */
 static const char *const own_rows[] = {"me", "verifyToken", "createKey", "listKeys", "getKey", "revokeKey"};
