@@ -8,9 +8,12 @@
 #include "password_pool.h"
 #include "schemas.h"
 
+/* The order of fields_login. */
+enum { USERNAME, PASSWORD, TENANT_NAME, LOGIN_FIELDS };
+
 struct login {
 	struct request *request;
-	struct field_value fields[4];
+	struct field_value fields[LOGIN_FIELDS];
 	bool found;
 	char *hash;
 	struct slice id, username, role, display_name, tenant, tenant_name;
@@ -34,7 +37,7 @@ password_checked(void *arg, bool ok, const char *hash)
 		request_resume(request, STEP_NEXT);
 		return;
 	}
-	log_warning("security", "login refused", LOG_SLICE("username", login->fields[0].text),
+	log_warning("security", "login refused", LOG_SLICE("username", login->fields[USERNAME].text),
 	            LOG_SLICE("address", request->address), LOG_SLICE("request_id", request->id));
 	request_resume(request, request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password"));
 }
@@ -55,7 +58,8 @@ user_found(struct request *request, const struct db_result *result)
 		login->tenant_name = keep(request, db_get(result, 0, "tenant_name"));
 		login->active = db_get(result, 0, "active").data[0] == 't';
 	}
-	if (!password_verify_send(request->worker->passwords, login->fields[1].text, login->hash, password_checked, login))
+	if (!password_verify_send(request->worker->passwords, login->fields[PASSWORD].text, login->hash, password_checked,
+	                          login))
 		return request_fail(request, ERROR_UNAVAILABLE, "too many logins at once; try again");
 	return STEP_WAIT;
 }
@@ -70,8 +74,8 @@ api_login_find(struct request *request)
 	login->request = request;
 	if (!body_read(request, login->fields))
 		return STEP_DONE;
-	ask_set(values, QUERY_USER_FOR_LOGIN, "username", login->fields[0].text);
-	ask_set(values, QUERY_USER_FOR_LOGIN, "tenant_name", login->fields[2].text);
+	ask_set(values, QUERY_USER_FOR_LOGIN, "username", login->fields[USERNAME].text);
+	ask_set(values, QUERY_USER_FOR_LOGIN, "tenant_name", login->fields[TENANT_NAME].text);
 	return ask_send(request, QUERY_USER_FOR_LOGIN, values, user_found);
 }
 
@@ -170,15 +174,15 @@ write_claims(struct json_writer *writer, const struct jwt_claims *claims)
 enum step
 api_verify_token(struct request *request)
 {
-	struct field_value fields[2];
+	struct field_value token;
 	struct jwt_claims claims;
 	enum jwt_result result;
 	struct json_writer writer;
 
-	if (!body_read(request, fields))
+	if (!body_read(request, &token))
 		return STEP_DONE;
-	result = jwt_verify(request->worker->jwt_keys, fields[0].text, request->worker->now_us / 1000000, &request->arena,
-	                    &claims);
+	result =
+	    jwt_verify(request->worker->jwt_keys, token.text, request->worker->now_us / 1000000, &request->arena, &claims);
 	/* Another tenant's token is as unknown here as a forged one. */
 	if (result == JWT_VALID && claims.tenant_id != request->principal.tenant)
 		result = JWT_UNKNOWN_KEY;

@@ -117,7 +117,7 @@ seconds(struct slice text)
 enum step
 api_lease(struct request *request)
 {
-	enum { ROLES, AGENT_ID, MAX_TASKS, WAIT_S, LEASE_S, FIELDS };
+	enum { ROLES, AGENT_ID, MAX_TASKS, WAIT_S, LEASE_S, FIELDS }; /* the order of fields_lease */
 	struct field_value fields[FIELDS];
 	struct waiter_wish wish = {.query = QUERY_TASK_LEASE, .write = write_lease, .undo = give_back};
 	struct slice *values = ask_values(request, QUERY_TASK_LEASE);
