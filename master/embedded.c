@@ -137,15 +137,6 @@ embedded_find(const struct config *config, const char *folder, const struct stat
 	return true;
 }
 
-void
-embedded_free(struct embedded *embedded)
-{
-	free(embedded->bin);
-	free(embedded->data);
-	free(embedded->socket);
-	free(embedded->url);
-}
-
 static void
 run_initdb(const struct embedded *embedded)
 {

@@ -24,7 +24,6 @@ struct embedded {
 /* Finds the programs and the paths; makes nothing. False: no PostgreSQL programs, said which package has them. */
 MUST_CHECK bool embedded_find(const struct config *config, const char *folder, const struct state_user *user,
                               struct embedded *embedded_r);
-void embedded_free(struct embedded *embedded);
 /* The connection string of a folder's embedded database, whether it runs or not. To be freed. */
 MUST_CHECK char *embedded_url(const char *folder);
 /* Makes the cluster unless it is there. */

@@ -345,20 +345,3 @@ jwt_result_code(enum jwt_result result)
 	INVARIANT((size_t)result < ARRAY_LENGTH(codes));
 	return codes[result];
 }
-
-bool
-jwt_looks_like(struct slice text)
-{
-	int dots = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char byte = text.data[i];
-
-		if (byte == '.')
-			dots++;
-		else if (!((byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') ||
-		           byte == '-' || byte == '_'))
-			return false;
-	}
-	return dots == 2 && text.data[0] != '.';
-}

@@ -57,7 +57,5 @@ MUST_CHECK enum jwt_result jwt_verify(const struct jwt_keys *keys, struct slice 
                                       struct arena *arena, struct jwt_claims *claims_r);
 /* A stable snake_case word for each result: "expired", "bad_signature", ... */
 const char *jwt_result_code(enum jwt_result result);
-/* True if text looks like a JWT (two dots, base64url) rather than an API key. */
-bool jwt_looks_like(struct slice text);
 
 #endif

@@ -36,20 +36,3 @@ scoreboard_state_name(int state)
 
 	return state >= 0 && state < (int)ARRAY_LENGTH(names) ? names[state] : "unknown";
 }
-
-static void
-note(char *out, size_t size, const char *text)
-{
-	size_t length = text ? strnlen(text, size - 1) : 0;
-
-	memcpy(out, text ? text : "", length);
-	out[length] = '\0';
-}
-
-void
-scoreboard_note(struct scoreboard_slot *slot, const char *request, const char *endpoint, const char *stage)
-{
-	note(slot->request, sizeof(slot->request), request);
-	note(slot->endpoint, sizeof(slot->endpoint), endpoint);
-	note(slot->stage, sizeof(slot->stage), stage);
-}

@@ -48,7 +48,4 @@ unsigned scoreboard_queue(int64_t tenant, struct slice queue);
 
 const char *scoreboard_state_name(int state);
 
-/* For the owner of a slot: what it is working on now. Text is cut. NULL clears. */
-void scoreboard_note(struct scoreboard_slot *slot, const char *request, const char *endpoint, const char *stage);
-
 #endif

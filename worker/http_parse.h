@@ -83,7 +83,6 @@ struct http_parser {
 	size_t head_len;
 	size_t write_at;
 	uint64_t chunk_left;
-	uint32_t chunk_extension_len;
 	uint32_t trailer_len;
 };
 

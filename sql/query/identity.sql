@@ -9,11 +9,6 @@ WHERE t.name = coalesce(@tenant_name::text, 'default') AND u.username = @usernam
 -- name: user_logged_in :exec
 UPDATE users SET last_login = now() WHERE tenant = @tenant::int AND id = @id::uuid;
 
--- name: user_me :one
-SELECT 'user' AS kind, u.id, u.username AS name, u.role, u.display_name, u.active, u.created_at, u.last_login
-FROM users u
-WHERE u.tenant = @tenant::int AND u.id = @actor_id::uuid;
-
 -- name: key_create :one
 WITH k AS (
     INSERT INTO api_keys (tenant, key_id, hash, name, type, role, owner_id, owner, rate_limit, expires_at)

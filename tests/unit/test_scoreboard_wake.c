@@ -185,28 +185,6 @@ test_children_share_the_board(void **state UNUSED)
 }
 
 static void
-test_notes_are_cut_and_cleared(void **state UNUSED)
-{
-	struct scoreboard_slot *slot = &board->slots[0];
-	char large[200];
-
-	memset(large, 'x', sizeof(large) - 1);
-	large[sizeof(large) - 1] = '\0';
-	scoreboard_note(slot, "r1", "GET /livez", "handle");
-	assert_string_equal(slot->request, "r1");
-	assert_string_equal(slot->endpoint, "GET /livez");
-	assert_string_equal(slot->stage, "handle");
-	scoreboard_note(slot, large, large, large);
-	assert_int_equal(strlen(slot->request), sizeof(slot->request) - 1);
-	assert_int_equal(strlen(slot->endpoint), sizeof(slot->endpoint) - 1);
-	assert_int_equal(strlen(slot->stage), sizeof(slot->stage) - 1);
-	assert_string_equal(board->slots[1].name, "");
-	scoreboard_note(slot, NULL, NULL, NULL);
-	assert_string_equal(slot->request, "");
-	assert_string_equal(slot->stage, "");
-}
-
-static void
 test_states_have_names(void **state UNUSED)
 {
 	assert_string_equal(scoreboard_state_name(PROCESS_NONE), "none");
@@ -231,7 +209,6 @@ main(void)
 	    TEST(test_wake_never_blocks),
 	    TEST(test_wake_queues_of_a_json_array),
 	    TEST(test_children_share_the_board),
-	    TEST(test_notes_are_cut_and_cleared),
 	    TEST(test_states_have_names),
 	};
 
