@@ -3,9 +3,9 @@
  *
  * Most endpoints are a row and a query: the fields check the body, the query's parameters are bound by name, the rows
  * become JSON by column alias. prepare and finish are for what a row cannot say; steps replace all of it for endpoints
- * that do something else. The table is worker/endpoints.c; the OpenAPI document is made from it.
+ * that do something else. The table is worker/endpoints.c, its rows are in worker/endpoints_*.def; the OpenAPI document is made from it.
  *
- * To add an endpoint: 1. its SQL in sql/query/, 2. its row in endpoints.c, 3. a scenario in tests/scenario/files/.
+ * To add an endpoint: 1. its SQL in sql/query/, 2. its row in endpoints_GROUP.def, 3. a scenario in tests/scenario/files/.
  */
 #ifndef AGENTD_ENDPOINT_H
 #define AGENTD_ENDPOINT_H

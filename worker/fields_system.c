@@ -1,0 +1,14 @@
+/* fields_system.c - fields of the open endpoints and of the system. See schemas.h. */
+#include "schemas.h"
+#include "field_rows.h"
+
+const struct field query_page[] = {PAGE, {0}};
+
+SCHEMA(root, "Root", TEXT("name"), TEXT("version"), OBJECT("links"));
+SCHEMA(probe, "Probe", TEXT("status"), ARRAY("missing", .element = FIELD_TEXT));
+SCHEMA(health, "Health", TEXT("status"), TEXT("version"), NUMBER("uptime_s"), OBJECT("components"));
+
+SCHEMA(status, "Status", TEXT("version"), TEXT("environment"), ARRAY("workers", .element = FIELD_OBJECT),
+       OBJECT("database"), OBJECT("tasks"), OBJECT("agents"), OBJECT("workflows"));
+
+const struct schema schema_any = {"Any", NULL};
