@@ -10,6 +10,7 @@
 #include "base.h"
 #include "db.h"
 #include "heritage.h"
+#include "settle.h"
 
 struct duty;
 
@@ -17,6 +18,7 @@ struct keeper {
 	const struct heritage *heritage;
 	struct event_base *base;
 	struct db *db;
+	struct settler settler;
 	bool ready_told;
 };
 
@@ -24,6 +26,7 @@ struct duty {
 	const char *name;
 	/* Starts one run; calls duty_done() when it is over. */
 	void (*run)(struct keeper *keeper, struct duty *duty);
+	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
 	struct keeper *keeper;
 	int64_t due_us;
 	bool running;
@@ -31,7 +34,10 @@ struct duty {
 
 void duty_done(struct duty *duty);
 
-void leases_run(struct keeper *keeper, struct duty *duty); /* leases.c */
-void due_run(struct keeper *keeper, struct duty *duty);    /* due.c */
+void leases_run(struct keeper *keeper, struct duty *duty);    /* leases.c */
+void due_run(struct keeper *keeper, struct duty *duty);       /* due.c */
+void decide_run(struct keeper *keeper, struct duty *duty);    /* decide.c */
+void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
+void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 
 #endif

@@ -19,13 +19,18 @@ enum { TICK_US = 20000 };
 static struct duty duties[] = {
     {.name = "leases", .run = leases_run},
     {.name = "due", .run = due_run},
+    {.name = "decide", .run = decide_run},
+    {.name = "deadlines", .run = deadlines_run},
+    {.name = "unpark", .run = unpark_run},
 };
 
 void
 duty_done(struct duty *duty)
 {
+	int64_t pause_ms = duty->pause_ms ? duty->pause_ms : duty->keeper->heritage->config->keeper_interval_ms;
+
 	duty->running = false;
-	duty->due_us = clock_steady_us() + duty->keeper->heritage->config->keeper_interval_ms * 1000;
+	duty->due_us = clock_steady_us() + pause_ms * 1000;
 }
 
 static void
@@ -97,6 +102,7 @@ keeper_main(const struct heritage *heritage)
 
 	INVARIANT(keeper.base);
 	keeper.db = db_new(keeper.base, &options);
+	keeper.settler = (struct settler){keeper.db, heritage};
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		duties[i].keeper = &keeper;
 	events[0] = add_event(&keeper, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);

@@ -6,7 +6,6 @@
  */
 #include "duty.h"
 #include "log.h"
-#include "wake.h"
 
 struct expiry {
 	struct duty *duty;
@@ -15,7 +14,6 @@ struct expiry {
 
 struct candidate {
 	struct expiry *expiry;
-	int64_t tenant;
 	char texts[3][48];
 	struct slice values[QUERY_PARAMS_MAX];
 };
@@ -37,7 +35,8 @@ settled(void *arg, const struct db_result *result)
 	if (result->status == DB_OK && result->count && slice_is(db_get(result, 0, "_result"), "ok")) {
 		log_info("keeper", "lease expired", LOG_TEXT("task", candidate->texts[1]),
 		         LOG_TEXT("epoch", candidate->texts[2]), LOG_SLICE("status", db_get(result, 0, "status")));
-		wake_queues(candidate->expiry->duty->keeper->heritage, candidate->tenant, db_get(result, 0, "_ready"));
+		settle_follow(&candidate->expiry->duty->keeper->settler, slice_of(candidate->texts[0]),
+		              slice_of(candidate->texts[1]), result);
 	}
 	finish_one(candidate->expiry);
 	free(candidate);
@@ -60,7 +59,6 @@ settle(struct keeper *keeper, struct expiry *expiry, const struct db_result *res
 		snprintf(candidate->texts[i], sizeof(candidate->texts[i]), "%.*s", SLICE_ARG(db_get(result, row, names[i])));
 		set(candidate, names[i], slice_of(candidate->texts[i]));
 	}
-	candidate->tenant = strtoll(candidate->texts[0], NULL, 10);
 	set(candidate, "outcome", SLICE("expire"));
 	set(candidate, "retryable", SLICE("true"));
 	db_send(keeper->db, QUERY_TASK_SETTLE, candidate->values, settled, candidate);

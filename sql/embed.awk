@@ -5,7 +5,7 @@
 #
 # A query begins with "-- name: task_get :one" and ends before the next one; its statements end with a semicolon at the
 # end of a line; "-- parallel: N" lets a batch have N executions in flight. @word::type is a parameter; every parameter has a cast, which is its type. "-- macro: NAME" to "-- end"
-# is text for {NAME} in later queries of the same file. Comments are dropped. POSIX awk; any mistake ends the build.
+# is text for {NAME} in later queries of the same file, those of macros.sql (the first file) in all. Comments are dropped. POSIX awk; any mistake ends the build.
 
 function fail(text) {
 	printf "%s:%d: %s\n", FILENAME, FNR, text > "/dev/stderr"
@@ -67,7 +67,8 @@ function statement(sql, rest, name, cast, index_, i, n, done, list, seen) {
 		done = done "$" seen[index_]
 	}
 	statement_count++
-	statements = statements sprintf("\t{%s,\n\t (const unsigned char[]){%s}, %d},\n", c_string(done rest), n ? list : "0", n)
+	# No sprintf: mawk's has room for 8 KB only.
+	statements = statements "\t{" c_string(done rest) ",\n\t (const unsigned char[]){" (n ? list : "0") "}, " n "},\n"
 }
 
 function query_end(i, params) {
@@ -83,7 +84,7 @@ function query_end(i, params) {
 		params = ""
 		for (i = 0; i < param_count; i++)
 			params = params sprintf("{\"%s\", QUERY_TYPE_%s}, ", param_name[i], param_type[i])
-		printf "static const struct query_statement %s_statements[] = {\n%s};\n", query, statements
+		print "static const struct query_statement " query "_statements[] = {\n" statements "};"
 		printf "static const struct query_param %s_params[] = {%s{NULL, QUERY_TYPE_TEXT}};\n\n", query, params
 		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d, %d},\n", \
 			toupper(query), query, kind, query, param_count, query, statement_count, parallel)
@@ -96,7 +97,7 @@ function tenant_check() {
 		fail(query " names no @tenant and no '-- all tenants:' or '-- no tenant:' reason")
 }
 
-function file_end() {
+function file_end(name) {
 	tenant_check()
 	query_end()
 	if (migration != "") {
@@ -106,6 +107,9 @@ function file_end() {
 			last_version = version
 		migration = ""
 	}
+	if (base == "macros.sql")
+		for (name in macros)
+			common[name] = macros[name]
 	split("", macros)
 }
 
@@ -168,9 +172,9 @@ macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0
 		tenant_named = 1
 	while (match(line, /\{[A-Z_]+\}/)) {
 		name = substr(line, RSTART + 1, RLENGTH - 2)
-		if (!(name in macros))
+		if (!(name in macros) && !(name in common))
 			fail("macro " name " is not defined above")
-		line = substr(line, 1, RSTART - 1) macros[name] substr(line, RSTART + RLENGTH)
+		line = substr(line, 1, RSTART - 1) ((name in macros) ? macros[name] : common[name]) substr(line, RSTART + RLENGTH)
 	}
 	text = text (text == "" ? "" : "\n") line
 	if (line ~ /;$/) {
@@ -195,7 +199,7 @@ END {
 			print "embed.awk: migration " v " needs an up and a down script" > "/dev/stderr"
 			exit 1
 		}
-		printf "\t{%d, \"%s\",\n\t %s,\n\t %s},\n", v, names[v], c_string(scripts[v, "up"]), c_string(scripts[v, "down"])
+		print "\t{" v ", \"" names[v] "\",\n\t " c_string(scripts[v, "up"]) ",\n\t " c_string(scripts[v, "down"]) "},"
 	}
 	printf "};\nconst int query_migration_count = %d;\n", last_version
 }

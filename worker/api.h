@@ -30,11 +30,27 @@ enum step api_verify_key(struct request *request);
 /* api_tasks.c */
 bool api_task_prepare(struct request *request, struct call *call);
 void api_task_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_steer_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_redrive_finish(struct request *request, struct call *call, const struct db_result *result);
+bool api_append_prepare(struct request *request, struct call *call);
+void api_append_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_fenced_finish(struct request *request, struct call *call, const struct db_result *result);
+
+/* api_lease.c */
 enum step api_lease(struct request *request);
-void api_beat_finish(struct request *request, struct call *call, const struct db_result *result);
+
+/* api_settle.c */
 bool api_complete_prepare(struct request *request, struct call *call);
+bool api_end_prepare(struct request *request, struct call *call);
 bool api_settle_prepare(struct request *request, struct call *call);
+bool api_approve_prepare(struct request *request, struct call *call);
+bool api_reject_prepare(struct request *request, struct call *call);
 void api_settle_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_cancel_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_decision_finish(struct request *request, struct call *call, const struct db_result *result);
+
+/* api_limits.c */
+bool api_limit_prepare(struct request *request, struct call *call);
 
 /* api_workflows.c */
 bool api_workflow_prepare(struct request *request, struct call *call);

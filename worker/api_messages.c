@@ -111,8 +111,6 @@ api_inbox(struct request *request)
 	wish.wait_us = request->worker->draining
 	                   ? 0
 	                   : llround(strtod(arena_string(&request->arena, request->query[0].text), NULL) * 1000000);
-	wish.key = slice_of(
-	    arena_printf(&request->arena, "inbox %lld %.*s", (long long)request->principal.tenant, SLICE_ARG(agent_id)));
-	agents_seen_note(request->worker->agents, request->principal.tenant, agent_id);
+	(void)agents_seen_note(request->worker->agents, request->principal.tenant, agent_id, wish.wait_us);
 	return waiters_begin(request->worker->waiters, request, &wish);
 }

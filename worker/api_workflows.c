@@ -3,9 +3,9 @@
 #include "ask.h"
 #include "graph.h"
 #include "rows.h"
+#include "settle.h"
 #include "templates.h"
 #include "uuid.h"
-#include "wake.h"
 
 static bool
 refuse(struct call *call, const char *pointer, const char *code, const char *detail)
@@ -20,16 +20,13 @@ static bool
 compile(struct call *call, const struct json *json, int at)
 {
 	struct request *request = call->request;
-	struct graph_rows *rows = arena_zero(&request->arena, sizeof(*rows));
+	struct graph_plan *plan = arena_zero(&request->arena, sizeof(*plan));
 	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
 
 	errors->arena = &request->arena;
-	if (!graph_compile(json, at, "/tasks", &request->arena, rows, errors))
+	if (!graph_compile(json, at, "/tasks", false, &request->arena, plan, errors))
 		return call_fail_fields(call, errors);
-	call_set(call, "tasks", rows->tasks);
-	call_set(call, "dependencies", rows->dependencies);
-	call_set(call, "revisions", rows->revisions);
-	request->state = rows;
+	call_set(call, "plan", plan->text);
 	return true;
 }
 
@@ -48,8 +45,9 @@ api_workflow_prepare(struct request *request, struct call *call)
 		return compile(call, &request->body, tasks);
 	if (!name.data)
 		return refuse(call, "/tasks", "required", "a workflow needs tasks, or a template such as review");
+	/* What is not built in, the statement looks for among the tenant's own. */
 	if (!template.data)
-		return refuse(call, "/template", "unknown_template", "there is no template of this name");
+		return true;
 	INVARIANT(json_parse(&request->arena, template, json, &error));
 	return compile(call, json, 0);
 }
@@ -57,11 +55,12 @@ api_workflow_prepare(struct request *request, struct call *call)
 void
 api_workflow_finish(struct request *request, struct call *call, const struct db_result *result)
 {
-	const struct graph_rows *rows = request->state;
-
+	if (result->count == 0) {
+		refuse(call, "/template", "unknown_template", "there is no template of this name");
+		return;
+	}
 	call_finish(request, call, result);
-	for (int i = 0; i < rows->queue_count; i++)
-		wake_queue(request->worker->heritage, request->principal.tenant, rows->queues[i]);
+	settle_follow(&request->worker->settler, ask_tenant(request), call_value(call, "id"), result);
 }
 
 static enum step

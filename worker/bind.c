@@ -33,7 +33,7 @@ static const struct {
 } specials[] = {
     {"tenant", SOURCE_TENANT},     {"actor", SOURCE_ACTOR},           {"actor_id", SOURCE_ACTOR_ID},
     {"address", SOURCE_ADDRESS},   {"request_id", SOURCE_REQUEST_ID}, {"id", SOURCE_NEW_ID},
-    {"all_keys", SOURCE_ALL_KEYS},
+    {"new_id", SOURCE_NEW_ID},     {"all_keys", SOURCE_ALL_KEYS},
 };
 
 static bool

@@ -6,6 +6,8 @@
 
 #include <stdarg.h>
 
+static void call_done(void *arg, const struct db_result *result);
+
 static bool
 fail(struct call *call, const struct problem *problem)
 {
@@ -63,6 +65,16 @@ call_value(const struct call *call, const char *name)
 }
 
 void
+call_again(struct call *call, enum query_id query)
+{
+	struct request *request = call->request;
+
+	call_switch(call, query);
+	request->calls->left++;
+	db_send(request->worker->db, call->query, call->values, call_done, call);
+}
+
+void
 call_switch(struct call *call, enum query_id query)
 {
 	const struct query *other = &query_table[query];
@@ -93,6 +105,44 @@ call_write_row(struct call *call, const struct db_result *result, int status)
 	rows_write_object(&writer, result, 0);
 }
 
+bool
+call_refused(struct call *call, const struct db_result *result)
+{
+	int column = result->count ? db_column(result, "_refused") : -1;
+	struct slice why = column < 0 ? SLICE_NONE : db_cell(result, 0, column);
+
+	if (why.data)
+		call_fail(call, ERROR_CONFLICT, arena_string(&call->request->arena, why));
+	return why.data != NULL;
+}
+
+void
+call_stale(struct call *call, const struct db_result *result)
+{
+	struct problem problem = {
+	    .error = ERROR_STALE_EPOCH,
+	    .detail = SLICE("this lease has ended: the task was settled, taken back or leased again; drop the work"),
+	    .request_id = call->request->id,
+	    .task_status = db_get(result, 0, "status"),
+	    .current_epoch = db_get(result, 0, "_epoch")};
+
+	fail(call, &problem);
+}
+
+bool
+call_finish_fenced(struct request *request, struct call *call, const struct db_result *result)
+{
+	struct slice judgement = result->count ? db_get(result, 0, "_result") : SLICE("not_found");
+
+	if (slice_is(judgement, "not_found"))
+		call_not_found(call);
+	else if (slice_is(judgement, "stale"))
+		call_stale(call, result);
+	else if (!call_refused(call, result))
+		call_write_row(call, result, request->endpoint->status ? request->endpoint->status : 200);
+	return !call->is_error;
+}
+
 static int
 page_limit(const struct request *request)
 {
@@ -120,6 +170,8 @@ call_finish(struct request *request, struct call *call, const struct db_result *
 		call_not_found(call);
 		return;
 	}
+	if (call_refused(call, result))
+		return;
 	column = db_column(result, "_status");
 	if (column >= 0)
 		status = (int)strtol(db_cell(result, 0, column).data, NULL, 10);

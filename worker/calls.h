@@ -47,6 +47,16 @@ struct slice call_value(const struct call *call, const char *name);
 void call_not_found(struct call *call);
 /* The default way of making the answer. */
 void call_finish(struct request *request, struct call *call, const struct db_result *result);
+/*
+ * For writes of a lease's holder: by the column _result, 404, 409 with what is, or the row. Returns true when it was ok.
+ */
+bool call_finish_fenced(struct request *request, struct call *call, const struct db_result *result);
+/* 409 with what is, from the columns status and _epoch: the lease has ended, or another holds the task. */
+void call_stale(struct call *call, const struct db_result *result);
+/* True if the statement refused in words (column _refused): the outcome is 409 with them. */
+bool call_refused(struct call *call, const struct db_result *result);
+/* From a finish function: sends the call again as another query; finish is called anew with what that says. */
+void call_again(struct call *call, enum query_id query);
 /* Writes row 0 as the answer with this status. */
 void call_write_row(struct call *call, const struct db_result *result, int status);
 

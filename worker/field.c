@@ -199,6 +199,51 @@ check_object(const struct field *field, const struct json *json, int at, const c
 	return !field->fields || field_check_object(field->fields, json, at, false, pointer, values, errors);
 }
 
+/* A JSON pointer to a member: "~" and "/" in its name are escaped (RFC 6901). */
+static const char *
+member_pointer(const char *prefix, struct slice name, struct arena *arena)
+{
+	struct slice cut = {name.data, MIN(name.len, 100)};
+	char escaped[202];
+	size_t length = 0;
+
+	for (size_t i = 0; i < cut.len; i++) {
+		if (cut.data[i] == '~' || cut.data[i] == '/') {
+			escaped[length++] = '~';
+			escaped[length++] = cut.data[i] == '~' ? '0' : '1';
+		} else {
+			escaped[length++] = cut.data[i];
+		}
+	}
+	return arena_printf(arena, "%s/%.*s", prefix, (int)length, escaped);
+}
+
+/* Names and texts, as they are looked for by SQL: no NUL, no second meaning. */
+static bool
+check_texts(const struct field *field, const struct json *json, int at, const char *pointer,
+            struct field_errors *errors)
+{
+	bool good = true;
+
+	if (field->max && json_size(json, at) > field->max) {
+		field_error_add(errors, pointer, "out_of_range",
+		                arena_printf(errors->arena, "must have at most %lld members", (long long)field->max));
+		return false;
+	}
+	for (int key = json_first(json, at); key != JSON_NONE; key = json_next(json, at, key)) {
+		struct slice name = json_string(json, key, errors->arena);
+		int value = json_value(json, key);
+		struct slice text = json_type(json, value) == JSON_STRING ? json_string(json, value, errors->arena) : SLICE_NONE;
+		if (text.data && name.len && !memchr(name.data, '\0', name.len) && !memchr(name.data, ':', name.len) &&
+		    character_count(name) <= 100 && !(text.len && memchr(text.data, '\0', text.len)) && character_count(text) <= 500)
+			continue;
+		field_error_add(errors, member_pointer(pointer, name, errors->arena), "wrong_type",
+		                "must be a text of at most 500 characters, its name one of 1 to 100 without a colon");
+		good = false;
+	}
+	return good;
+}
+
 static const char *
 type_name(enum field_type type)
 {
@@ -210,6 +255,7 @@ type_name(enum field_type type)
 	                                    [FIELD_TIME] = "must be a string",
 	                                    [FIELD_JSON] = "",
 	                                    [FIELD_OBJECT] = "must be an object",
+	                                    [FIELD_TEXTS] = "must be an object",
 	                                    [FIELD_ARRAY] = "must be an array"};
 
 	return names[type];
@@ -221,7 +267,8 @@ json_type_of(enum field_type type)
 	static const enum json_type types[] = {
 	    [FIELD_TEXT] = JSON_STRING, [FIELD_INT] = JSON_NUMBER,    [FIELD_NUMBER] = JSON_NUMBER,
 	    [FIELD_BOOL] = JSON_BOOL,   [FIELD_UUID] = JSON_STRING,   [FIELD_TIME] = JSON_STRING,
-	    [FIELD_JSON] = JSON_NULL,   [FIELD_OBJECT] = JSON_OBJECT, [FIELD_ARRAY] = JSON_ARRAY};
+	    [FIELD_JSON] = JSON_NULL,   [FIELD_OBJECT] = JSON_OBJECT, [FIELD_TEXTS] = JSON_OBJECT,
+	    [FIELD_ARRAY] = JSON_ARRAY};
 
 	return types[type];
 }
@@ -241,6 +288,8 @@ check_value(const struct field *field, const struct json *json, int at, const ch
 	}
 	if (field->type == FIELD_OBJECT)
 		return check_object(field, json, at, pointer, errors);
+	if (field->type == FIELD_TEXTS)
+		return check_texts(field, json, at, pointer, errors);
 	if (field->type == FIELD_ARRAY)
 		return check_array(field, json, at, pointer, errors);
 	if (field->type == FIELD_INT)
@@ -254,25 +303,6 @@ check_value(const struct field *field, const struct json *json, int at, const ch
 	if (fault)
 		field_error_add(errors, pointer, field->choices ? "not_a_choice" : "out_of_range", fault);
 	return !fault;
-}
-
-/* A JSON pointer to a member: "~" and "/" in its name are escaped (RFC 6901). */
-static const char *
-member_pointer(const char *prefix, struct slice name, struct arena *arena)
-{
-	struct slice cut = {name.data, MIN(name.len, 100)};
-	char escaped[202];
-	size_t length = 0;
-
-	for (size_t i = 0; i < cut.len; i++) {
-		if (cut.data[i] == '~' || cut.data[i] == '/') {
-			escaped[length++] = '~';
-			escaped[length++] = cut.data[i] == '~' ? '0' : '1';
-		} else {
-			escaped[length++] = cut.data[i];
-		}
-	}
-	return arena_printf(arena, "%s/%.*s", prefix, (int)length, escaped);
 }
 
 static bool

@@ -21,6 +21,7 @@ enum field_type {
 	FIELD_TIME,   /* RFC 3339 with a zone */
 	FIELD_JSON,   /* anything; kept as it was sent */
 	FIELD_OBJECT, /* fields: its members; without fields any object */
+	FIELD_TEXTS,  /* an object whose members are texts; max: members */
 	FIELD_ARRAY   /* min, max: elements; fields: of each; without fields of type element */
 };
 

@@ -40,11 +40,16 @@
 	{                                                    \
 		.name = name_, .type = FIELD_OBJECT, __VA_ARGS__ \
 	}
+#define TEXTS(name_, ...)                               \
+	{                                                   \
+		.name = name_, .type = FIELD_TEXTS, __VA_ARGS__ \
+	}
 #define ARRAY(name_, ...)                               \
 	{                                                   \
 		.name = name_, .type = FIELD_ARRAY, __VA_ARGS__ \
 	}
 #define DOC(text) .doc = text
+#define LABELS TEXTS("labels", .max = 50, DOC("names and texts, for finding it again"))
 #define REQUIRED .required = true
 
 #define PAGE                                                                      \

@@ -3,6 +3,7 @@
 #include "field_rows.h"
 
 static const char *const backoffs[] = {"exponential", "fixed", NULL};
+static const char *const on_duplicate[] = {"refuse", "return", NULL};
 static const char *const outcomes[] = {"complete", "fail", "release", NULL};
 
 static const char *const task_states[] = {"blocked", "pending",   "processing", "retrying", "completed",
@@ -19,6 +20,7 @@ static const struct field fields_gate[] = {
     TEXT("on_revision", .min = 1, .max = 100,
          DOC("key of the task to send back to when the verdict is needs_revision")),
     INT("max_rounds", .min = 1, .max = 20, DOC("rounds at most; needs_revision in the last one refuses")),
+    BOOL("approval", DOC("true: a person decides, by approve or reject; no agent gets the task")),
     {0}};
 
 #define TASK_FIELDS                                                                                                \
@@ -30,9 +32,18 @@ static const struct field fields_gate[] = {
 	    INT("max_retries", .min = 0, .max = 100, .fallback = "3", DOC("further attempts after the first")),        \
 	    INT("timeout_s", .min = 1, .max = 604800, DOC("an attempt ends after this time, heartbeats or not")),      \
 	    OBJECT("retry", .fields = fields_retry, DOC("how long to wait before another attempt")),                   \
-	    TIME("run_at", DOC("not before this time")), OBJECT("labels", DOC("names and texts, for finding it again"))
+	    TIME("run_at", DOC("not before this time")), LABELS,                                                       \
+	    NUMBER("lease_s", .min = 1000, .max = 3600000,                                                             \
+	           DOC("life of a lease without a heartbeat, whatever the agent asks for")),                           \
+	    TEXT("unique_key", .min = 1, .max = 200, DOC("only one task with this key at a time, until it has ended")), \
+	    TEXT("concurrency_key", .min = 1, .max = 200, DOC("tasks with this key run one after another")),           \
+	    ARRAY("requires", .element = FIELD_TEXT, .max = 50, DOC("capabilities that the agent must have"))
 
-const struct field fields_task[] = {TASK_FIELDS, {0}};
+const struct field fields_task[] = {
+    TASK_FIELDS,
+    TEXT("on_duplicate", .choices = on_duplicate, .fallback = "refuse",
+         DOC("when a live task has the unique_key: refuse (409), or return that task (200)")),
+    {0}};
 
 const struct field fields_graph_task[] = {
     TEXT("key", REQUIRED, .min = 1, .max = 100, DOC("name of the task within the workflow")),
@@ -40,6 +51,9 @@ const struct field fields_graph_task[] = {
           DOC("keys of tasks that must complete first; their outputs are handed on")),
     OBJECT("gate", .fields = fields_gate,
            DOC("the task's output_data.verdict decides: approved, needs_revision or rejected")),
+    OBJECT("condition",
+           DOC("looked at when the dependencies are done, on their outputs: {task, path, op, value}, or all, any, not of such; "
+               "if it does not hold the task is skipped")),
     TASK_FIELDS,
     {0}};
 
@@ -50,6 +64,8 @@ const struct field fields_lease[] = {
     INT("max", .min = 1, .max = 100, .fallback = "1", DOC("tasks at most")),
     NUMBER("wait_s", .min = 0, .max = 60000, .fallback = "0", DOC("wait this long for a task if there is none")),
     NUMBER("lease_s", .min = 1000, .max = 3600000, DOC("life of the lease without a heartbeat")),
+    ARRAY("capabilities", .element = FIELD_TEXT, .max = 100,
+          DOC("what the agent can do now; absent: what it registered with")),
     {0}};
 
 #define EPOCH INT("epoch", REQUIRED, .min = 1, .max = 2147483647, DOC("of the lease that this is about"))
@@ -88,7 +104,51 @@ const struct field query_tasks[] = {
     TEXT("role", .min = 1, .max = 64, DOC("only this role")),
     TEXT("agent_id", .min = 1, .max = 128, DOC("only bound to, or leased by, this agent")),
     UUID("workflow_id", DOC("only of this workflow")),
+    TEXT("label", .min = 3, .max = 600, DOC("only with this label: name:text")),
     {0}};
+const struct field query_dead[] = {UUID_PAGE, TEXT("role", .min = 1, .max = 64, DOC("only this role")), {0}};
+const struct field query_uuid_page[] = {UUID_PAGE, {0}};
+const struct field query_dependencies[] = {
+    INT("limit", .min = 1, .max = 500, .fallback = "500", DOC("items at most")), {0}};
+
+const struct field fields_task_patch[] = {INT("priority", .min = 1, .max = 10, DOC("10 is taken first")),
+                                          TIME("run_at", DOC("not before this time; one in the past: now")),
+                                          {0}};
+const struct field fields_decision[] = {TEXT("comment", .max = 4000, DOC("why; handed on with the verdict")), {0}};
+const struct field fields_rejection[] = {
+    TEXT("comment", .max = 4000, DOC("why; handed on with the verdict, as feedback when sent back")),
+    BOOL("send_back", .fallback = "false",
+         DOC("true: needs_revision, back to the task that the gate names; else the work is refused")),
+    {0}};
+const struct field fields_redrive[] = {TEXT("role", .min = 1, .max = 64, DOC("only this role")),
+                                       ARRAY("ids", .element = FIELD_UUID, .max = 1000, DOC("only these")),
+                                       INT("max", .min = 1, .max = 10000, .fallback = "1000", DOC("at most")),
+                                       {0}};
+const struct field fields_append[] = {
+    UUID("task_id", REQUIRED, DOC("the task that the caller holds")),
+    EPOCH,
+    ARRAY("tasks", REQUIRED, .fields = fields_graph_task, .min = 1, .max = 500,
+          DOC("as for a new workflow; depends_on may also name tasks that are there already")),
+    ARRAY("before", .element = FIELD_TEXT, .max = 500, .fallback = "[]",
+          DOC("keys of waiting tasks that from now on wait for the new ones too")),
+    {0}};
+const struct field fields_dependency[] = {UUID("depends_on", REQUIRED, DOC("a task of the same workflow")), {0}};
+
+static const char *const subtask_states[] = {"pending", "processing", "completed", "failed", NULL};
+
+const struct field fields_subtask[] = {
+    EPOCH,
+    TEXT("description", REQUIRED, .min = 1, .max = 4000, DOC("what the step is")),
+    TEXT("status", .choices = subtask_states, .fallback = "pending", DOC("how far it is")),
+    JSON("input_data", DOC("anything")),
+    JSON("output_data", DOC("anything")),
+    TEXT("error_message", .max = 4000, DOC("what went wrong")),
+    {0}};
+const struct field fields_subtask_patch[] = {EPOCH,
+                                             TEXT("status", .choices = subtask_states, DOC("how far it is")),
+                                             JSON("output_data", DOC("anything")),
+                                             TEXT("error_message", .max = 4000, DOC("what went wrong")),
+                                             {0}};
 
 #define TASK_ANSWER                                                                                                \
 	UUID("id"), UUID("workflow_id"), TEXT("key"), TEXT("role"), TEXT("agent_id"), TEXT("description"),             \
@@ -97,7 +157,10 @@ const struct field query_tasks[] = {
 	    TEXT("leased_by", DOC("who holds it, or held it last")), TIME("lease_until"), JSON("progress"),            \
 	    TIME("run_at"), INT("timeout_s"), OBJECT("labels"), TIME("created_at"), TIME("started_at")
 
-SCHEMA(task, "Task", TASK_ANSWER, TIME("completed_at"), INT("duration_ms"), ARRAY("depends_on", .element = FIELD_TEXT));
+SCHEMA(task, "Task", TASK_ANSWER, TEXT("unique_key"), TEXT("concurrency_key"),
+       ARRAY("requires", .element = FIELD_TEXT), OBJECT("condition"), BOOL("approval"),
+       BOOL("skipped", DOC("cancelled because its condition did not hold, or all it waited for was skipped")),
+       TEXT("parked", DOC("what holds it back: a limit's counter, or paused")), UUID("parent_id"), NUMBER("lease_s"), TIME("completed_at"), INT("duration_ms"), ARRAY("depends_on", .element = FIELD_TEXT));
 
 SCHEMA(attempt, "Attempt", INT("epoch"), INT("attempt"), INT("round"), TEXT("agent_id"), TEXT("outcome"),
        TEXT("error_message"), JSON("output_data"), TIME("started_at"), TIME("ended_at"), INT("duration_ms"));
@@ -107,3 +170,10 @@ SCHEMA(beat, "Beat", UUID("id"), TEXT("status"), TIME("lease_until"), BOOL("canc
 
 SCHEMA(settled, "Settled", UUID("id"), TEXT("status", .choices = task_states), INT("epoch"), INT("attempt"),
        INT("round"), TIME("completed_at"), TIME("run_at"), INT("duration_ms"));
+SCHEMA(dependency, "Dependency", UUID("id"), TEXT("key"), TEXT("status", .choices = task_states),
+       TEXT("direction", DOC("depends_on: waited for; dependent: waits")));
+SCHEMA(subtask, "Subtask", UUID("id"), UUID("task_id"), TEXT("description"), TEXT("status", .choices = subtask_states),
+       JSON("input_data"), JSON("output_data"), TEXT("error_message"), TIME("created_at"), TIME("started_at"),
+       TIME("completed_at"));
+SCHEMA(appended, "Appended", UUID("task_id"), UUID("workflow_id"), ARRAY("tasks", .element = FIELD_OBJECT));
+SCHEMA(redriven, "Redriven", INT("redriven"), ARRAY("ids", .element = FIELD_UUID));

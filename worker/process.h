@@ -6,6 +6,7 @@
 
 #include "base.h"
 #include "heritage.h"
+#include "settle.h"
 
 #include <sys/queue.h>
 
@@ -35,6 +36,7 @@ struct worker {
 	struct scoreboard_slot *slot;
 	struct event_base *base;
 	struct db *db;
+	struct settler settler;
 	struct jwt_keys *jwt_keys;
 	struct token_cache *tokens;
 	struct password_pool *passwords;

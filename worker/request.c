@@ -8,6 +8,7 @@
 #include "log.h"
 #include "problem.h"
 #include "uuid.h"
+#include "waiters.h"
 
 #include <stdarg.h>
 
@@ -195,6 +196,8 @@ request_orphan(struct request *request)
 	request->bytes = conn->in;
 	conn->in = (struct buf){0};
 	request->conn = NULL;
+	if (request->waiter)
+		waiters_client_gone(request->waiter);
 }
 
 static enum step

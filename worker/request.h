@@ -18,6 +18,8 @@
 #include "json_write.h"
 #include "limit.h"
 
+struct waiter;
+
 enum principal_kind { PRINCIPAL_NOBODY, PRINCIPAL_USER, PRINCIPAL_KEY };
 
 /* Who asks. Texts live in the request's arena. */
@@ -70,6 +72,7 @@ struct request {
 	bool has_body;
 	struct calls *calls;
 	void *state; /* of an endpoint with steps of its own */
+	struct waiter *waiter; /* while it waits for work */
 
 	/* The reply. */
 	int status;

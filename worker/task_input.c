@@ -1,6 +1,8 @@
 /* task_input.c - see task_input.h. */
 #include "task_input.h"
 
+#include <math.h>
+
 static void
 read_seconds(const struct json *json, int at, const char *name, int64_t *ms)
 {
@@ -35,4 +37,12 @@ task_input_queue(struct slice role, struct slice agent_id, struct arena *arena)
 	if (!agent_id.data)
 		return role;
 	return slice_of(arena_printf(arena, "@%.*s", SLICE_ARG(agent_id)));
+}
+
+struct slice
+task_input_ms(struct slice seconds, struct arena *arena)
+{
+	if (!seconds.data)
+		return SLICE_NONE;
+	return slice_of(arena_printf(arena, "%lld", llround(strtod(arena_string(arena, seconds), NULL) * 1000)));
 }

@@ -18,4 +18,7 @@ struct task_retry task_input_retry(const struct json *json, int at);
 /* The queue that a task waits in: its role, or '@' and the agent that it is bound to. */
 struct slice task_input_queue(struct slice role, struct slice agent_id, struct arena *arena);
 
+/* A field in seconds (a checked number, or absent) as whole milliseconds for SQL. */
+struct slice task_input_ms(struct slice seconds, struct arena *arena);
+
 #endif

@@ -1,45 +1,65 @@
 /*
  * waiters.c - see waiters.h.
  *
- * A waiter is IDLE in its group's list or ASKING with a statement on its way, and waiter_end() is where it ends. A
- * mark on the ready board that comes while a statement is on its way is seen when the statement comes back empty.
+ * A waiter is in its lines, or ASKING, with a statement on its way; waiter_end() is where it ends. It notes the
+ * board before it asks: a mark that comes while the statement is on its way makes it ask again.
  */
 #include "waiters.h"
 #include "clock.h"
+#include "crypto.h"
 
 #include <event2/event.h>
 #include <unistd.h>
 #include <uthash.h>
 
+enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64 };
+
+/* A waiter's place in one line. */
+struct place {
+	TAILQ_ENTRY(place) entry;
+	struct waiter *waiter;
+	struct line *line;
+	uint32_t seen; /* the mark of the queue when this was asked last */
+};
+TAILQ_HEAD(places, place);
+
 struct waiter {
-	TAILQ_ENTRY(waiter) entry;
+	TAILQ_ENTRY(waiter) entry; /* in a slot of the wheel */
 	struct waiters *waiters;
-	struct group *group; /* NULL: looks only once */
 	struct request *request;
 	struct waiter_wish wish;
+	struct place *places; /* wish.queue_count; NULL: looks only once */
+	struct line *woken_by;
 	int64_t deadline_us;
+	int slot;
+	int tries; /* in a row, without waiting between */
 	bool asking;
+	bool in_line;
+	bool waited; /* has stood in line before: keeps its turn */
 };
-
 TAILQ_HEAD(waiter_list, waiter);
 
-struct group {
-	char *key;
-	struct waiter_list idle;
+struct line {
+	struct places places;
+	struct line *next_in_bucket;
+	unsigned bucket;
 	int members; /* idle and asking */
-	int asking;
+	int asking;  /* that this line woke */
 	int burst;
-	unsigned queues[WAITERS_QUEUES_MAX];
-	uint32_t seen[WAITERS_QUEUES_MAX];
-	int queue_count;
-	int64_t poll_us;
 	UT_hash_handle hh;
+	char key[]; /* "tenant queue" */
 };
 
 struct waiters {
 	struct worker *worker;
-	struct group *groups;
+	struct line *lines;
+	struct line *buckets[SCOREBOARD_QUEUES];
+	uint32_t seen[SCOREBOARD_QUEUES];
+	struct waiter_list wheel[SLOTS]; /* by deadline */
+	int64_t wheel_at;                /* the slot that was looked at last, counted from the beginning of time */
 	struct event *wake_event;
+	int64_t poll_us;
+	bool polling;
 	int count;
 };
 
@@ -47,23 +67,9 @@ static void ask(struct waiter *waiter);
 static void end_empty(struct waiter *waiter);
 
 static uint32_t
-board_value(const struct waiters *waiters, unsigned queue)
+board_value(const struct waiters *waiters, unsigned bucket)
 {
-	return atomic_load(&waiters->worker->heritage->board->ready[queue]);
-}
-
-/* True if a queue of the group was marked since this was asked last. */
-static bool
-take_marks(struct waiters *waiters, struct group *group)
-{
-	bool marked = false;
-
-	for (int i = 0; i < group->queue_count; i++) {
-		uint32_t value = board_value(waiters, group->queues[i]);
-		marked = marked || value != group->seen[i];
-		group->seen[i] = value;
-	}
-	return marked;
+	return atomic_load(&waiters->worker->heritage->board->ready[bucket]);
 }
 
 static void
@@ -73,54 +79,103 @@ set_waiting(struct waiters *waiters, int change)
 	atomic_store(&waiters->worker->slot->waiting, waiters->count > 0);
 }
 
-static struct group *
-group_join(struct waiters *waiters, const struct waiter_wish *wish, int64_t tenant)
+static struct line *
+find_line(struct waiters *waiters, int64_t tenant, struct slice queue, char key[static 400])
 {
-	struct group *group;
+	int length = snprintf(key, 400, "%lld %.*s", (long long)tenant, SLICE_ARG(queue));
+	struct line *line;
 
-	HASH_FIND(hh, waiters->groups, wish->key.data, wish->key.len, group);
-	if (!group) {
-		group = mem_zero(sizeof(*group));
-		group->key = mem_alloc(wish->key.len);
-		memcpy(group->key, wish->key.data, wish->key.len);
-		TAILQ_INIT(&group->idle);
-		group->queue_count = wish->queue_count;
-		for (int i = 0; i < wish->queue_count; i++)
-			group->queues[i] = scoreboard_queue(tenant, wish->queues[i]);
-		(void)take_marks(waiters, group);
-		group->poll_us = clock_mono_us() + WAITERS_POLL_US;
-		group->burst = 1;
-		HASH_ADD_KEYPTR(hh, waiters->groups, group->key, wish->key.len, group);
+	HASH_FIND(hh, waiters->lines, key, (size_t)MIN(length, 399), line);
+	return line;
+}
+
+static struct line *
+line_join(struct waiters *waiters, int64_t tenant, struct slice queue)
+{
+	char key[400];
+	struct line *line = find_line(waiters, tenant, queue, key);
+	size_t length = strlen(key);
+
+	if (!line) {
+		line = mem_zero(sizeof(*line) + length + 1);
+		memcpy(line->key, key, length);
+		TAILQ_INIT(&line->places);
+		line->burst = 1;
+		line->bucket = scoreboard_queue(tenant, queue);
+		line->next_in_bucket = waiters->buckets[line->bucket];
+		waiters->buckets[line->bucket] = line;
+		HASH_ADD_KEYPTR(hh, waiters->lines, line->key, length, line);
 	}
-	group->members++;
-	return group;
+	line->members++;
+	return line;
 }
 
 static void
-group_leave(struct waiters *waiters, struct group *group)
+line_leave(struct waiters *waiters, struct line *line)
 {
-	if (--group->members > 0)
+	struct line **at = &waiters->buckets[line->bucket];
+
+	if (--line->members > 0)
 		return;
-	HASH_DEL(waiters->groups, group);
-	free(group->key);
-	free(group);
+	while (*at != line)
+		at = &(*at)->next_in_bucket;
+	*at = line->next_in_bucket;
+	HASH_DEL(waiters->lines, line);
+	free(line);
 }
 
-/* Lets as many waiters ask as the burst allows. */
+/* Lets as many of the line ask as its burst allows. */
 static void
-group_look(struct waiters *waiters, struct group *group)
+line_look(struct waiters *waiters, struct line *line)
 {
-	struct waiter *waiter;
+	struct place *place;
 
-	group->members++; /* stays until the loop is over, whoever leaves in it */
-
-	while (group->asking < group->burst && (waiter = TAILQ_FIRST(&group->idle))) {
-		if (waiter->request->conn)
-			ask(waiter);
-		else
-			end_empty(waiter); /* its client has gone: what it would get is for others */
+	line->members++; /* stays until the loop is over, whoever leaves in it */
+	while (line->asking < line->burst && (place = TAILQ_FIRST(&line->places))) {
+		place->waiter->woken_by = line;
+		line->asking++;
+		ask(place->waiter);
 	}
-	group_leave(waiters, group);
+	line_leave(waiters, line);
+}
+
+static void
+set_slot(struct waiter *waiter, int64_t due_us)
+{
+	struct waiters *waiters = waiter->waiters;
+	int64_t at = MIN(MAX(due_us / SLOT_US + 1, waiters->wheel_at + 1), waiters->wheel_at + SLOTS - 1);
+
+	if (waiter->slot >= 0)
+		TAILQ_REMOVE(&waiters->wheel[waiter->slot], waiter, entry);
+	waiter->slot = (int)(at % SLOTS);
+	TAILQ_INSERT_TAIL(&waiters->wheel[waiter->slot], waiter, entry);
+}
+
+/* Into its lines, at the head if it has been waiting already, and into the wheel. */
+static void
+stand_in_line(struct waiter *waiter)
+{
+	for (int i = 0; i < waiter->wish.queue_count; i++) {
+		struct place *place = &waiter->places[i];
+		if (waiter->waited)
+			TAILQ_INSERT_HEAD(&place->line->places, place, entry);
+		else
+			TAILQ_INSERT_TAIL(&place->line->places, place, entry);
+	}
+	waiter->asking = false;
+	waiter->in_line = waiter->waited = true;
+	waiter->woken_by = NULL;
+	waiter->tries = 0;
+	if (waiter->slot < 0)
+		set_slot(waiter, waiter->deadline_us);
+}
+
+static void
+step_out_of_line(struct waiter *waiter)
+{
+	for (int i = 0; waiter->in_line && i < waiter->wish.queue_count; i++)
+		TAILQ_REMOVE(&waiter->places[i].line->places, &waiter->places[i], entry);
+	waiter->in_line = false;
 }
 
 /* The waiter leaves with its answer written, or with an error. */
@@ -130,14 +185,17 @@ waiter_end(struct waiter *waiter, enum step step)
 	struct waiters *waiters = waiter->waiters;
 	struct request *request = waiter->request;
 
-	if (waiter->group) {
-		if (!waiter->asking)
-			TAILQ_REMOVE(&waiter->group->idle, waiter, entry);
-		group_leave(waiters, waiter->group);
+	if (waiter->places) {
+		step_out_of_line(waiter);
+		for (int i = 0; i < waiter->wish.queue_count; i++)
+			line_leave(waiters, waiter->places[i].line);
+		if (waiter->slot >= 0)
+			TAILQ_REMOVE(&waiters->wheel[waiter->slot], waiter, entry);
 		set_waiting(waiters, -1);
 	}
 	/* The waiter itself lives in the request's arena. */
 	request->watch_close = false;
+	request->waiter = NULL;
 	request_resume(request, step);
 }
 
@@ -165,16 +223,30 @@ found(struct waiter *waiter, const struct db_result *result)
 	waiter_end(waiter, STEP_NEXT);
 }
 
-static void
-start_waiting(struct waiter *waiter)
+/* True if a queue of the waiter was marked since it asked. */
+static bool
+is_marked(const struct waiter *waiter)
 {
-	struct group *group = waiter->group;
+	for (int i = 0; i < waiter->wish.queue_count; i++)
+		if (board_value(waiter->waiters, waiter->places[i].line->bucket) != waiter->places[i].seen)
+			return true;
+	return false;
+}
 
-	TAILQ_INSERT_HEAD(&group->idle, waiter, entry);
-	if (waiter->request->conn && !waiter->request->watch_close)
-		conn_watch_close(waiter->request->conn);
-	if (take_marks(waiter->waiters, group))
-		group_look(waiter->waiters, group);
+static void
+nothing_found(struct waiter *waiter)
+{
+	if (!waiter->places || clock_mono_us() >= waiter->deadline_us || !waiter->request->conn ||
+	    waiter->waiters->worker->draining) {
+		end_empty(waiter);
+	} else if (is_marked(waiter) && waiter->tries++ < ASK_AGAIN_MAX) {
+		waiter->woken_by = NULL;
+		ask(waiter);
+	} else {
+		stand_in_line(waiter);
+		if (!waiter->request->watch_close)
+			conn_watch_close(waiter->request->conn);
+	}
 }
 
 static void
@@ -182,39 +254,41 @@ answered(void *arg, const struct db_result *result)
 {
 	struct waiter *waiter = arg;
 	struct waiters *waiters = waiter->waiters; /* the waiter itself may be gone below */
-	struct group *group = waiter->group;
-	bool got = result->status == DB_OK && result->count > 0;
+	struct line *line = waiter->woken_by;
+	bool rows = result->status == DB_OK && result->count > 0;
+	bool got = rows && db_get(result, 0, "id").data;
 
-	if (group) {
-		group->asking--;
-		group->burst = got ? MIN(group->burst * 2, 64) : 1;
-		group->members++; /* stays while it is looked at below */
+	/* A row without an id: limits held back what stood first in the queue; there may be more behind it. */
+	if (rows && !got && waiter->tries++ < ASK_AGAIN_MAX) {
+		ask(waiter);
+		return;
 	}
-	if (result->status != DB_OK) {
+	if (line) {
+		line->asking--;
+		line->burst = got ? MIN(line->burst * 2, BURST_MAX) : 1;
+		line->members++; /* stays while it is looked at below */
+	}
+	if (result->status != DB_OK)
 		waiter_end(waiter, request_fail_database(waiter->request, result));
-	} else if (got) {
+	else if (got)
 		found(waiter, result);
-	} else if (!group || clock_mono_us() >= waiter->deadline_us || !waiter->request->conn ||
-	           waiter->waiters->worker->draining) {
-		end_empty(waiter);
-	} else {
-		waiter->asking = false;
-		start_waiting(waiter);
-	}
-	if (group && got)
-		group_look(waiters, group);
-	if (group)
-		group_leave(waiters, group);
+	else
+		nothing_found(waiter);
+	if (line && got)
+		line_look(waiters, line);
+	if (line)
+		line_leave(waiters, line);
 }
 
 static void
 ask(struct waiter *waiter)
 {
-	if (waiter->group && !waiter->asking)
-		TAILQ_REMOVE(&waiter->group->idle, waiter, entry);
+	step_out_of_line(waiter);
 	waiter->asking = true;
-	if (waiter->group)
-		waiter->group->asking++;
+	for (int i = 0; waiter->places && i < waiter->wish.queue_count; i++)
+		waiter->places[i].seen = board_value(waiter->waiters, waiter->places[i].line->bucket);
+	if (waiter->wish.choose)
+		waiter->wish.choose(waiter->request, &waiter->wish);
 	db_send(waiter->waiters->worker->db, waiter->wish.query, waiter->wish.values, answered, waiter);
 }
 
@@ -227,67 +301,116 @@ waiters_begin(struct waiters *waiters, struct request *request, const struct wai
 	waiter->request = request;
 	waiter->wish = *wish;
 	waiter->asking = true;
+	waiter->slot = -1;
 	waiter->deadline_us = clock_mono_us() + wish->wait_us;
 	if (wish->wait_us > 0) {
-		waiter->group = group_join(waiters, wish, request->principal.tenant);
+		waiter->places = arena_zero(&request->arena, (size_t)wish->queue_count * sizeof(struct place));
+		for (int i = 0; i < wish->queue_count; i++) {
+			waiter->places[i].waiter = waiter;
+			waiter->places[i].line = line_join(waiters, request->principal.tenant, wish->queues[i]);
+		}
 		set_waiting(waiters, 1);
 	}
+	request->waiter = waiter;
 	ask(waiter);
 	return STEP_WAIT;
 }
 
-/* Waiters whose time is up, or whose client has gone. */
-static void
-end_due(struct group *group, int64_t now_us)
+void
+waiters_client_gone(struct waiter *waiter)
 {
-	struct waiter *waiter = TAILQ_FIRST(&group->idle);
+	if (waiter->asking)
+		return;
+	step_out_of_line(waiter);
+	set_slot(waiter, 0);
+}
 
-	while (waiter) {
-		struct waiter *next = TAILQ_NEXT(waiter, entry);
-		if (waiter->deadline_us <= now_us || !waiter->request->conn)
+static void
+polled(void *arg, const struct db_result *result)
+{
+	struct waiters *waiters = arg;
+	char key[400];
+
+	waiters->polling = false;
+	for (int row = 0; result->status == DB_OK && row < result->count; row++) {
+		int64_t tenant = strtoll(db_get(result, row, "tenant").data, NULL, 10);
+		struct line *line = find_line(waiters, tenant, db_get(result, row, "queue"), key);
+		if (line && line->asking == 0)
+			line_look(waiters, line);
+	}
+}
+
+/* A little less than a second, at random, so that workers do not ask in step. */
+static void
+poll_queues(struct waiters *waiters, int64_t now_us)
+{
+	uint32_t jitter;
+
+	crypto_random(&jitter, sizeof(jitter));
+	waiters->poll_us = now_us + WAITERS_POLL_US * 3 / 4 + jitter % (WAITERS_POLL_US / 4);
+	if (waiters->count == 0 || waiters->polling)
+		return;
+	waiters->polling = true;
+	db_send(waiters->worker->db, QUERY_READY_QUEUES, NULL, polled, waiters);
+}
+
+/* Waiters whose time is up; what is asking ends with its answer. */
+static void
+end_slot(struct waiters *waiters, int slot)
+{
+	struct waiter *waiter;
+
+	while ((waiter = TAILQ_FIRST(&waiters->wheel[slot]))) {
+		TAILQ_REMOVE(&waiters->wheel[slot], waiter, entry);
+		waiter->slot = -1;
+		waiter->deadline_us = 0;
+		if (!waiter->asking)
 			end_empty(waiter);
-		waiter = next;
 	}
 }
 
 void
 waiters_tick(struct waiters *waiters, int64_t now_us)
 {
-	struct group *group, *next;
+	int64_t now_slot = now_us / SLOT_US;
 
-	HASH_ITER(hh, waiters->groups, group, next)
-	{
-		group->members++;
-		end_due(group, now_us);
-		if (now_us >= group->poll_us) {
-			group->poll_us = now_us + WAITERS_POLL_US;
-			if (group->asking == 0)
-				group_look(waiters, group);
-		}
-		group_leave(waiters, group);
-	}
+	/* After a jump of the clock one turn of the wheel is enough. */
+	waiters->wheel_at = MAX(waiters->wheel_at, now_slot - SLOTS);
+	while (waiters->wheel_at < now_slot)
+		end_slot(waiters, (int)(++waiters->wheel_at % SLOTS));
+	if (now_us >= waiters->poll_us)
+		poll_queues(waiters, now_us);
 }
 
 void
 waiters_drain(struct waiters *waiters)
 {
-	waiters_tick(waiters, INT64_MAX / 2);
+	for (int slot = 0; slot < SLOTS; slot++)
+		end_slot(waiters, slot);
 }
 
 static void
 on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct waiters *waiters = arg;
-	struct group *group, *next;
 	uint64_t count;
 
 	(void)what;
 	if (read(fd, &count, sizeof(count)) < 0)
 		return;
-	HASH_ITER(hh, waiters->groups, group, next)
-	/* While statements are on their way the mark stays: it is looked at when they are back. */
-	if (group->asking == 0 && take_marks(waiters, group))
-		group_look(waiters, group);
+	for (unsigned bucket = 0; bucket < SCOREBOARD_QUEUES; bucket++) {
+		uint32_t value = board_value(waiters, bucket);
+		struct line *line = waiters->buckets[bucket], *next;
+		if (value == waiters->seen[bucket])
+			continue;
+		waiters->seen[bucket] = value;
+		/* While statements are on their way the mark stays: it is looked at when they are back. */
+		for (; line; line = next) {
+			next = line->next_in_bucket;
+			if (line->asking == 0)
+				line_look(waiters, line);
+		}
+	}
 }
 
 struct waiters *
@@ -297,6 +420,9 @@ waiters_new(struct worker *worker)
 	int fd = worker->heritage->wake_fds[worker->heritage->slot];
 
 	waiters->worker = worker;
+	for (int slot = 0; slot < SLOTS; slot++)
+		TAILQ_INIT(&waiters->wheel[slot]);
+	waiters->wheel_at = clock_mono_us() / SLOT_US;
 	waiters->wake_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_wake, waiters);
 	INVARIANT(waiters->wake_event);
 	event_add(waiters->wake_event, NULL);
@@ -306,13 +432,12 @@ waiters_new(struct worker *worker)
 void
 waiters_free(struct waiters *waiters)
 {
-	struct group *group, *next;
+	struct line *line, *next;
 
-	HASH_ITER(hh, waiters->groups, group, next)
+	HASH_ITER(hh, waiters->lines, line, next)
 	{
-		HASH_DEL(waiters->groups, group);
-		free(group->key);
-		free(group);
+		HASH_DEL(waiters->lines, line);
+		free(line);
 	}
 	event_free(waiters->wake_event);
 	free(waiters);

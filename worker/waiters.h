@@ -1,10 +1,11 @@
 /*
  * waiters.h - requests that wait for work: leases and inboxes.
  *
- * A waiter holds no database connection. Waiters for the same thing form a group, first come first served. A group
- * looks when one of its queues is marked on the node's ready board, and once a second anyway (other nodes are not
- * heard). Then the first waiter asks; when it gets something, the next two ask, then four: a burst of work wakes as
- * many as it can feed, and an empty queue costs one statement.
+ * A waiter holds no database connection and costs nothing while nothing happens. It stands in one line for each queue that
+ * it waits for, first come first served. When a queue is marked on the node's ready board, the first of its line asks; when
+ * that one gets something, the next two ask, then four: a burst of work wakes as many as it can feed, and an empty queue
+ * costs one statement. Once a second one statement of the worker asks which queues have work at all: for marks that were
+ * lost, and for other nodes that are not heard.
  */
 #ifndef AGENTD_WAITERS_H
 #define AGENTD_WAITERS_H
@@ -20,8 +21,9 @@ enum { WAITERS_QUEUES_MAX = 33, WAITERS_POLL_US = 1000000 };
 struct waiter_wish {
 	enum query_id query;
 	const struct slice *values;
-	struct slice key; /* equal for waiters that want the same of the same tenant */
-	struct slice queues[WAITERS_QUEUES_MAX];
+	/* Called before each look, may change query and values. May be NULL. */
+	void (*choose)(struct request *request, struct waiter_wish *wish);
+	struct slice queues[WAITERS_QUEUES_MAX]; /* each once */
 	int queue_count;
 	int64_t wait_us; /* 0: look once */
 	/* Writes the answer from the rows, which may be none. */
@@ -34,7 +36,9 @@ struct waiters *waiters_new(struct worker *worker);
 void waiters_free(struct waiters *waiters);
 /* Asks, and waits if there is nothing. Always STEP_WAIT: the request is resumed with its answer. */
 enum step waiters_begin(struct waiters *waiters, struct request *request, const struct waiter_wish *wish);
-/* Deadlines, clients that went away, and the poll. Called by the worker's tick. */
+/* The client of a waiting request has gone: it leaves its lines now and ends at the next tick. */
+void waiters_client_gone(struct waiter *waiter);
+/* Deadlines and the poll. Called by the worker's tick. */
 void waiters_tick(struct waiters *waiters, int64_t now_us);
 /* Ends all waits with empty answers: the worker drains. */
 void waiters_drain(struct waiters *waiters);

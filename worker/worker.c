@@ -152,6 +152,7 @@ set_up_database(struct worker *worker)
 
 	snprintf(name, sizeof(name), "agentd %s", worker->heritage->process);
 	worker->db = db_new(worker->base, &options);
+	worker->settler = (struct settler){worker->db, worker->heritage};
 	worker->keys = key_cache_new(worker->db);
 	worker->agents = agents_seen_new(worker->db);
 	worker->waiters = waiters_new(worker);

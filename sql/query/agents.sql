@@ -2,7 +2,7 @@
 
 -- macro: AGENT_COLUMNS
 a.agent_id, a.name, a.role, a.description, a.capabilities, a.max_concurrent,
-CASE WHEN a.last_activity < now() - interval '30 seconds' THEN 'offline'
+CASE WHEN coalesce(a.seen_until, a.last_activity + interval '30 seconds') < now() THEN 'offline'
     WHEN a.status <> 'online' THEN a.status
     WHEN EXISTS (SELECT FROM tasks t WHERE t.tenant = a.tenant AND t.leased_by = a.agent_id AND t.status = 'processing')
     THEN 'busy' ELSE 'idle' END AS status,
@@ -17,7 +17,7 @@ WITH a AS (
         coalesce(@capabilities::json, '[]'), @max_concurrent::int)
     ON CONFLICT (tenant, agent_id) DO UPDATE SET name = excluded.name, role = excluded.role,
         description = excluded.description, capabilities = excluded.capabilities,
-        max_concurrent = excluded.max_concurrent, last_activity = now(), status = 'online'
+        max_concurrent = excluded.max_concurrent, last_activity = now(), seen_until = now() + interval '30 seconds', status = 'online'
     RETURNING *, (xmax = 0) AS is_new
 ), l AS (
     INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id, details, address, request_id)
@@ -60,7 +60,7 @@ WITH req AS (
         WITH ORDINALITY AS r(tenant, agent_id, status, load, details, ord)
     ORDER BY tenant, agent_id, ord DESC
 ), a AS (
-    UPDATE agents a SET last_activity = now(), status = coalesce(r.status, a.status), load = coalesce(r.load, a.load),
+    UPDATE agents a SET last_activity = now(), seen_until = now() + interval '30 seconds', status = coalesce(r.status, a.status), load = coalesce(r.load, a.load),
         details = coalesce(r.details, a.details)
     FROM req r
     WHERE a.tenant = r.tenant AND a.agent_id = r.agent_id
@@ -72,8 +72,18 @@ FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agen
 ORDER BY r.ord;
 
 -- name: agent_seen :batch
--- Agents that leased or beat since the last flush are there, without a heartbeat of their own.
-UPDATE agents a SET last_activity = now()
-FROM (SELECT DISTINCT tenant, agent_id FROM unnest(@tenant::int[], @agent_id::text[]) AS q(tenant, agent_id)
-        ORDER BY tenant, agent_id) r
-WHERE a.tenant = r.tenant AND a.agent_id = r.agent_id;
+-- Agents that leased or beat since the last flush are there, without a heartbeat of their own. plain: nothing bounds what
+-- the agent may lease, so that the short lease will do.
+WITH a AS (
+    UPDATE agents a SET last_activity = now(), seen_until = now() + interval '30 seconds' + r.wait_ms * interval '1 millisecond'
+    FROM (SELECT tenant, agent_id, max(wait_ms) AS wait_ms
+            FROM unnest(@tenant::int[], @agent_id::text[], @wait_ms::int[]) AS q(tenant, agent_id, wait_ms)
+            GROUP BY tenant, agent_id ORDER BY tenant, agent_id) r
+    WHERE a.tenant = r.tenant AND a.agent_id = r.agent_id
+    RETURNING a.tenant, a.agent_id
+)
+SELECT r.ord, a.agent_id IS NULL AND NOT t.throttles AS plain
+FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
+    JOIN tenants t ON t.id = r.tenant
+    LEFT JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id
+ORDER BY r.ord;

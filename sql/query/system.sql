@@ -7,7 +7,7 @@ SELECT json_build_object(
         'processing', (SELECT count(*) FROM tasks t WHERE t.tenant = @tenant::int AND t.status = 'processing'),
         'failed', (SELECT count(*) FROM tasks t WHERE t.tenant = @tenant::int AND t.status IN ('failed', 'dead'))) AS tasks,
     (SELECT json_build_object('registered', count(*),
-            'online', count(*) FILTER (WHERE a.last_activity >= now() - interval '30 seconds'))
+            'online', count(*) FILTER (WHERE coalesce(a.seen_until, a.last_activity + interval '30 seconds') >= now()))
         FROM agents a WHERE a.tenant = @tenant::int) AS agents,
     (SELECT json_build_object('open', count(*)) FROM workflows w
         WHERE w.tenant = @tenant::int AND w.status IN ('pending', 'running')) AS workflows,

@@ -1,46 +1,109 @@
--- Tasks: making them and looking at them. Where their state moves is task_moves.sql.
+-- Tasks: making them and looking at them. Where their state moves is task_lease.sql, task_settle.sql, task_control.sql.
 
--- macro: TASK_COLUMNS
-t.id, t.workflow_id, t.key, t.role, t.agent_id, t.description, t.status, t.priority, t.input_data, t.output_data,
-t.error_message, t.epoch, t.attempt, greatest(t.attempt - 1, 0) AS retry_count, t.max_retries, t.round,
-t.leased_by, t.lease_until, t.progress, t.run_at, t.timeout_ms / 1000 AS timeout_s, t.labels, t.created_at, t.started_at,
-t.completed_at, t.duration_ms
+-- macro: DEPENDS_ON
+(SELECT coalesce(json_agg(coalesce(p.key, p.id::text) ORDER BY p.id), '[]')
+ FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
+ WHERE d.tenant = t.tenant AND d.task_id = t.id) AS depends_on
+-- end
+
+-- macro: NEW_TASK_COLUMNS
+-- The answer is what was asked for: the rows need not be read again.
+t.id, NULL::uuid AS workflow_id, NULL::uuid AS parent_id, NULL::text AS key, t.role, t.agent_id, t.description,
+'pending' AS status, t.priority, t.input_data, NULL::json AS output_data, NULL::text AS error_message, 0 AS epoch,
+0 AS attempt, 0 AS retry_count, t.max_retries, 1 AS round, NULL::text AS leased_by, NULL::timestamptz AS lease_until,
+(t.lease_own_ms / 1000.0)::float8 AS lease_s, NULL::json AS progress, t.run_at::timestamptz AS run_at, t.timeout_s,
+t.labels
+-- end
+
+-- macro: NEW_TASK_TIMES
+NULL::json AS condition, false AS approval, false AS skipped, NULL::text AS parked, now() AS created_at,
+NULL::timestamptz AS started_at, NULL::timestamptz AS completed_at, NULL::int8 AS duration_ms
+-- end
+
+-- macro: CREATED_EVENT
+json_build_object('kind', 'task.created', 'subject', id, 'data',
+    json_build_object('role', role, 'agent_id', agent_id, 'priority', priority))
 -- end
 
 -- name: task_create :batch
 -- parallel: 2
--- Rows of two executions never meet, so a second connection commits while the first fills its next batch.
--- Many independent tasks in one statement; a task with a run_at in the future waits for the keeper.
+-- Many independent tasks in one statement; a task with a run_at in the future waits for the keeper. Rows of two
+-- executions never meet, so a second connection commits while the first fills its next batch.
 WITH req AS MATERIALIZED (
     SELECT * FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],
         @description::text[], @input_data::json[], @priority::int[], @max_retries::int[], @timeout_s::int[],
         @run_at::text[], @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
-        @retry_jitter::bool[])
+        @retry_jitter::bool[], @lease_own_ms::int[])
         WITH ORDINALITY AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries,
-            timeout_s, run_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, ord)
-), t AS (
+            timeout_s, run_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, ord)
+), made AS (
     INSERT INTO tasks (tenant, id, queue, role, agent_id, status, description, input_data, priority, max_retries,
-        timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter)
+        timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms,
+        created_at)
     SELECT tenant, id, queue, role, agent_id, 'pending', description, input_data, priority, max_retries,
         timeout_s * 1000, run_at::timestamptz,
         CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END,
-        labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter
+        labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, now()
     FROM req
+), said AS (
+    INSERT INTO {EVENTS}
+    SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM req GROUP BY tenant
 )
--- The answer is what was asked for: the rows need not be read again.
-SELECT t.ord, t.id, NULL::uuid AS workflow_id, NULL::text AS key, t.role, t.agent_id, t.description,
-    'pending' AS status, t.priority, t.input_data, NULL::json AS output_data, NULL::text AS error_message, 0 AS epoch,
-    0 AS attempt, 0 AS retry_count, t.max_retries, 1 AS round, NULL::text AS leased_by,
-    NULL::timestamptz AS lease_until, NULL::json AS progress, t.run_at::timestamptz AS run_at, t.timeout_s, t.labels,
-    now() AS created_at, NULL::timestamptz AS started_at, NULL::timestamptz AS completed_at, NULL::int8 AS duration_ms
+SELECT t.ord, {NEW_TASK_COLUMNS}, NULL::text AS unique_key, NULL::text AS concurrency_key, NULL::json AS requires,
+    {NEW_TASK_TIMES}
 FROM req t
 ORDER BY t.ord;
 
+-- name: task_create_special :batch
+-- Tasks with a unique_key, a concurrency_key or capabilities that they require. A unique_key that a live task has makes
+-- no other: the live one is answered with 200, or refused with 409, as the request says.
+WITH req AS MATERIALIZED (
+    SELECT *, concurrency_key IS NOT NULL OR requires IS NOT NULL AS special
+    FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],
+        @description::text[], @input_data::json[], @priority::int[], @max_retries::int[], @timeout_s::int[],
+        @run_at::text[], @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
+        @retry_jitter::bool[], @lease_own_ms::int[], @unique_key::text[], @on_duplicate::text[],
+        @concurrency_key::text[], @requires::json[])
+        WITH ORDINALITY AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries,
+            timeout_s, run_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, unique_key,
+            on_duplicate, concurrency_key, requires, ord)
+), made AS (
+    INSERT INTO tasks (tenant, id, queue, role, agent_id, status, description, input_data, priority, max_retries,
+        timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms,
+        created_at, unique_key, concurrency_key, requires, special)
+    SELECT tenant, id, queue, role, agent_id, 'pending', description, input_data, priority, max_retries,
+        timeout_s * 1000, run_at::timestamptz,
+        CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END,
+        labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, now(), unique_key,
+        concurrency_key, requires, special
+    FROM req
+    ORDER BY tenant, unique_key
+    ON CONFLICT (tenant, unique_key)
+        WHERE unique_key IS NOT NULL AND status IN ({LIVE}) DO NOTHING
+    RETURNING *
+), flagged AS (
+    UPDATE tenants SET throttles = true
+    WHERE id IN (SELECT tenant FROM made WHERE special) AND NOT throttles
+), said AS (
+    INSERT INTO {EVENTS}
+    SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM made GROUP BY tenant
+)
+SELECT r.ord, t.*, 201 AS _status, NULL::text AS _refused
+FROM req r CROSS JOIN LATERAL (
+    SELECT {TASK_COLUMNS} FROM made t WHERE t.tenant = r.tenant AND t.id = r.id) t
+UNION ALL
+SELECT r.ord, t.*, 200, CASE WHEN r.on_duplicate = 'refuse' THEN format(
+    'the task %s has this unique_key and has not ended; "on_duplicate": "return" would answer with it', t.id) END
+FROM req r CROSS JOIN LATERAL (
+    SELECT {TASK_COLUMNS} FROM tasks t
+    WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key AND t.status IN ({LIVE})
+    UNION ALL
+    SELECT {TASK_COLUMNS} FROM made t WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key) t
+WHERE r.id NOT IN (SELECT id FROM made)
+ORDER BY ord;
+
 -- name: task_get :one
-SELECT {TASK_COLUMNS}, t.retry_backoff,
-    (SELECT coalesce(json_agg(coalesce(p.key, p.id::text) ORDER BY p.id), '[]')
-     FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
-     WHERE d.tenant = t.tenant AND d.task_id = t.id) AS depends_on
+SELECT {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
 FROM tasks t
 WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
 
@@ -53,6 +116,18 @@ WHERE t.tenant = @tenant::int
   AND (@role::text IS NULL OR t.role = @role::text)
   AND (@agent_id::text IS NULL OR t.agent_id = @agent_id::text OR t.leased_by = @agent_id::text)
   AND (@workflow_id::uuid IS NULL OR t.workflow_id = @workflow_id::uuid)
+  AND (@label::text IS NULL
+      OR t.labels ->> split_part(@label::text, ':', 1) = substr(@label::text, strpos(@label::text, ':') + 1))
+ORDER BY t.id DESC
+LIMIT @limit::int + 1;
+
+-- name: task_dead :many
+-- The dead letters: no attempt is left.
+SELECT {TASK_COLUMNS}, t.id AS _cursor
+FROM tasks t
+WHERE t.tenant = @tenant::int AND t.status = 'dead'
+  AND (@cursor::uuid IS NULL OR t.id < @cursor::uuid)
+  AND (@role::text IS NULL OR t.role = @role::text)
 ORDER BY t.id DESC
 LIMIT @limit::int + 1;
 
@@ -64,12 +139,21 @@ WHERE a.tenant = @tenant::int AND a.task_id = @id::uuid AND (@cursor::int IS NUL
 ORDER BY a.epoch DESC
 LIMIT @limit::int + 1;
 
+-- name: task_dependencies :many
+-- In both directions: what the task waits for, and what waits for it.
+SELECT d.depends_on AS id, p.key, p.status, 'depends_on' AS direction, p.id AS _cursor
+FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
+WHERE d.tenant = @tenant::int AND d.task_id = @id::uuid
+UNION ALL
+SELECT d.task_id, p.key, p.status, 'dependent', p.id
+FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.task_id
+WHERE d.tenant = @tenant::int AND d.depends_on = @id::uuid
+ORDER BY direction, id
+LIMIT @limit::int + 1;
+
 -- name: workflow_tasks :many
 -- In the order in which they were submitted.
-SELECT {TASK_COLUMNS},
-    (SELECT coalesce(json_agg(coalesce(p.key, p.id::text) ORDER BY p.id), '[]')
-     FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
-     WHERE d.tenant = t.tenant AND d.task_id = t.id) AS depends_on
+SELECT {TASK_COLUMNS}, {DEPENDS_ON}
 FROM tasks t
 WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid
 ORDER BY t.id;

@@ -1,0 +1,330 @@
+-- Leasing: pending | retrying -> processing. Leasing never waits for a task's lock, so it cannot deadlock with anything.
+-- Rows are looked up through LATERAL subqueries with OFFSET 0 and changed by ctid: see task_settle.sql.
+
+-- macro: LEASE_SET
+status = 'processing', epoch = t.epoch + 1, attempt = t.attempt + 1, leased_by = r.agent_id, leased_at = now(),
+lease_ms = coalesce(t.lease_own_ms, r.lease_ms), progress = NULL,
+lease_until = now() + least(coalesce(t.lease_own_ms, r.lease_ms), t.timeout_ms) * interval '1 millisecond',
+deadline_at = now() + t.timeout_ms * interval '1 millisecond', started_at = coalesce(t.started_at, now())
+-- end
+
+-- macro: LEASE_CONSEQUENCES
+begun AS (
+    -- A workflow that another transaction holds is skipped: its settlement marks it as running. IS TRUE keeps the plan
+    -- on the primary key: the index of open workflows would be read from end to end.
+    UPDATE workflows SET status = 'running', started_at = now()
+    WHERE ctid = ANY(ARRAY(
+        SELECT w.ctid FROM workflows w
+        WHERE w.tenant = ANY(@tenant::int[]) AND w.id = ANY(ARRAY(SELECT workflow_id FROM leased))
+          AND (w.status = 'pending') IS TRUE
+        FOR NO KEY UPDATE SKIP LOCKED))
+    RETURNING tenant, id
+), said AS (
+    INSERT INTO {EVENTS}
+    SELECT tenant, now(), workflow_id, json_agg(item)
+    FROM (SELECT tenant, workflow_id, json_build_object('kind', 'task.started', 'subject', id, 'data',
+                json_build_object('agent_id', leased_by, 'epoch', epoch, 'attempt', attempt)) AS item
+            FROM leased
+        UNION ALL SELECT tenant, id, json_build_object('kind', 'workflow.started', 'subject', id) FROM begun) i
+    GROUP BY tenant, workflow_id
+)
+-- end
+
+-- macro: LEASE_COLUMNS
+l.id, l.epoch, l.lease_until, (l.lease_ms / 1000.0)::float8 AS lease_s, l.workflow_id, l.key, l.role, l.description,
+l.priority,
+CASE WHEN l.workflow_id IS NULL OR l.input_data IS NOT NULL THEN l.input_data
+    ELSE (SELECT w.input_data FROM workflows w WHERE w.tenant = l.tenant AND w.id = l.workflow_id) END AS input_data,
+CASE WHEN l.workflow_id IS NULL THEN '{}' ELSE
+    (SELECT coalesce(json_object_agg(p.key, p.output_data ORDER BY p.id) FILTER (WHERE NOT p.skipped), '{}')
+     FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
+     WHERE d.tenant = l.tenant AND d.task_id = l.id) END AS dependencies,
+l.feedback, l.round, l.attempt, l.max_retries, l.timeout_ms / 1000 AS timeout_s, l.deadline_at, l.labels
+-- end
+
+-- name: task_lease :batch
+-- For tenants without limits and agents without a bound. Requests are grouped by the queue they may take from; each
+-- queue is selected from once, for all of them, because SKIP LOCKED does not skip what the same transaction locked.
+WITH req AS MATERIALIZED (
+    SELECT * FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[])
+        WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, ord)
+), line AS MATERIALIZED (
+    SELECT r.ord, r.tenant, q.queue, r.want,
+        sum(r.want) OVER (PARTITION BY r.tenant, q.queue ORDER BY r.ord)::int AS upto
+    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
+), wanted AS MATERIALIZED (
+    SELECT tenant, queue, max(upto) AS want FROM line GROUP BY tenant, queue ORDER BY tenant, queue
+), picked AS MATERIALIZED (
+    SELECT w.tenant, w.queue, t.*,
+        row_number() OVER (PARTITION BY w.tenant, w.queue ORDER BY t.priority DESC, t.ready_at, t.id) AS place
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT ctid AS tid, id, priority, ready_at FROM tasks
+        WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
+          AND NOT special
+        ORDER BY priority DESC, ready_at, id
+        LIMIT w.want FOR UPDATE SKIP LOCKED) t
+), offered AS MATERIALIZED (
+    SELECT p.tid, l.ord, l.want,
+        row_number() OVER (PARTITION BY l.ord ORDER BY p.priority DESC, p.ready_at, p.id) AS nth
+    FROM picked p JOIN line l ON l.tenant = p.tenant AND l.queue = p.queue
+        AND p.place > l.upto - l.want AND p.place <= l.upto
+), leased AS (
+    UPDATE tasks t SET {LEASE_SET}
+    FROM offered o JOIN req r ON r.ord = o.ord
+    WHERE t.ctid = o.tid AND o.nth <= o.want
+    RETURNING o.ord, o.nth, t.*
+), {LEASE_CONSEQUENCES}
+SELECT l.ord, {LEASE_COLUMNS}
+FROM leased l
+ORDER BY l.ord, l.nth;
+
+-- macro: WINDOW_START
+to_timestamp(floor(extract(epoch FROM now()) * 1000 / l.window_ms) * l.window_ms / 1000)
+-- end
+
+-- name: task_lease_closely :batch
+-- The same with all that may hold a task back: an agent's max_concurrent and capabilities, concurrency keys, limits. The
+-- locks of the first two statements make the counting of the third exact: an agent's requests follow one another, and so
+-- do those of a tenant that has limits.
+SELECT a.agent_id
+FROM (SELECT DISTINCT tenant, agent_id FROM unnest(@tenant::int[], @agent_id::text[]) AS q(tenant, agent_id)
+        ORDER BY tenant, agent_id) r
+    CROSS JOIN LATERAL (SELECT agent_id FROM agents
+        WHERE tenant = r.tenant AND agent_id = r.agent_id FOR NO KEY UPDATE OFFSET 0) a;
+SELECT pg_advisory_xact_lock(1635083380, t.id)
+FROM (SELECT id FROM tenants WHERE id = ANY(@tenant::int[]) AND throttles ORDER BY id) t;
+WITH asked AS MATERIALIZED (
+    SELECT r.ord, r.tenant, r.queues, r.agent_id, r.lease_ms, r.want, coalesce(r.capabilities, a.capabilities) AS capabilities,
+        least(a.max_concurrent - h.held, (
+            SELECT min(l.value - CASE l.kind WHEN 'concurrency' THEN h.held ELSE coalesce((
+                SELECT c.started FROM limit_windows c
+                WHERE c.tenant = l.tenant AND c.counter = l.name || ':' || r.agent_id AND c.began_at = {WINDOW_START}), 0) END)
+            FROM limits l
+            WHERE l.tenant = r.tenant AND l.key = 'agent' AND (l.match IS NULL OR l.match = r.agent_id)))::int AS room
+    FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[], @capabilities::json[])
+            WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, capabilities, ord)
+        LEFT JOIN LATERAL (SELECT max_concurrent, capabilities FROM agents
+            WHERE tenant = r.tenant AND agent_id = r.agent_id OFFSET 0) a ON true
+        LEFT JOIN LATERAL (SELECT count(*)::int AS held FROM tasks
+            WHERE tenant = r.tenant AND leased_by = r.agent_id AND status = 'processing' OFFSET 0) h ON true
+), req AS MATERIALIZED (
+    SELECT *, CASE WHEN room IS NULL THEN want
+        ELSE greatest(0, least(want, room - coalesce(sum(want) OVER (PARTITION BY tenant, agent_id ORDER BY ord
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))) END::int AS may
+    FROM asked
+), line AS MATERIALIZED (
+    SELECT r.ord, r.tenant, q.queue, r.may, r.capabilities
+    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
+    WHERE r.may > 0
+), wanted AS MATERIALIZED (
+    SELECT tenant, queue, sum(may)::int AS want FROM line GROUP BY tenant, queue ORDER BY tenant, queue
+), found AS MATERIALIZED (
+    -- More than is wanted of those that may have to be passed over.
+    SELECT w.tenant, w.queue, t.*
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT ctid AS tid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks
+            WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
+              AND NOT special
+            ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) plain
+        UNION ALL
+        SELECT * FROM (
+            SELECT ctid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks
+            WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
+              AND special
+            ORDER BY priority DESC, ready_at, id LIMIT w.want + 100 FOR UPDATE SKIP LOCKED) special) t
+), fitting AS MATERIALIZED (
+    -- Who of this batch could take it, as far as capabilities go.
+    SELECT f.tid, l.ord, row_number() OVER (PARTITION BY f.tid ORDER BY l.ord) AS nth,
+        count(*) OVER (PARTITION BY f.tid) AS takers
+    FROM found f JOIN line l ON l.tenant = f.tenant AND l.queue = f.queue
+    WHERE f.requires IS NULL OR NOT EXISTS (
+        SELECT json_array_elements_text(f.requires) EXCEPT SELECT json_array_elements_text(l.capabilities))
+), counted AS MATERIALIZED (
+    -- What each of them would count for. Only what can be taken counts, or it would keep others from their turn.
+    SELECT f.tid, f.tenant, f.priority, f.ready_at, f.id, c.*
+    FROM found f CROSS JOIN LATERAL (
+        SELECT 'concurrency' AS kind, '#' || f.concurrency_key AS counter, 1 AS value, NULL::timestamptz AS began_at,
+            NULL::int AS window_ms
+        WHERE f.concurrency_key IS NOT NULL
+        UNION ALL
+        SELECT l.kind, l.name || ':' || v.value, l.value, CASE l.kind WHEN 'rate' THEN {WINDOW_START} END, l.window_ms
+        FROM limits l
+            CROSS JOIN LATERAL (SELECT CASE l.key WHEN 'role' THEN f.role WHEN 'label' THEN f.labels ->> l.label END) v(value)
+        WHERE l.tenant = f.tenant AND v.value IS NOT NULL AND (l.match IS NULL OR l.match = v.value)) c
+    WHERE f.tid IN (SELECT tid FROM fitting)
+), room AS MATERIALIZED (
+    SELECT c.tenant, c.counter, c.value - CASE c.kind WHEN 'concurrency' THEN (
+            SELECT count(*) FROM task_slots s
+                CROSS JOIN LATERAL (SELECT FROM tasks WHERE tenant = s.tenant AND id = s.task_id AND epoch = s.epoch
+                    AND status = 'processing' OFFSET 0) t
+            WHERE s.tenant = c.tenant AND s.counter = c.counter)
+        ELSE coalesce((SELECT w.started FROM limit_windows w
+            WHERE w.tenant = c.tenant AND w.counter = c.counter AND w.began_at = c.began_at), 0) END AS room
+    FROM (SELECT DISTINCT tenant, counter, kind, value, began_at FROM counted) c
+), refused AS MATERIALIZED (
+    SELECT DISTINCT ON (c.tid) c.tid, c.kind, c.counter, c.began_at + c.window_ms * interval '1 millisecond' AS again_at
+    FROM (SELECT *, row_number() OVER (PARTITION BY tenant, counter ORDER BY priority DESC, ready_at, id) AS nth
+            FROM counted) c
+        JOIN room r ON r.tenant = c.tenant AND r.counter = c.counter
+    WHERE c.nth > r.room
+    ORDER BY c.tid, again_at DESC NULLS LAST
+), admitted AS MATERIALIZED (
+    SELECT f.*, row_number() OVER (PARTITION BY f.tenant, f.queue ORDER BY f.priority DESC, f.ready_at, f.id) AS place
+    FROM found f
+    WHERE f.tid IN (SELECT tid FROM fitting) AND f.tid NOT IN (SELECT tid FROM refused)
+), offered AS MATERIALIZED (
+    SELECT a.tid, f.ord, row_number() OVER (PARTITION BY f.ord ORDER BY a.priority DESC, a.ready_at, a.id) AS nth
+    FROM admitted a JOIN fitting f ON f.tid = a.tid AND f.nth = (a.place - 1) % f.takers + 1
+), leased AS (
+    UPDATE tasks t SET {LEASE_SET}
+    FROM offered o JOIN req r ON r.ord = o.ord
+    WHERE t.ctid = o.tid AND o.nth <= r.may
+    RETURNING o.tid, o.ord, o.nth, t.*
+), parked AS (
+    UPDATE tasks t SET ready_at = NULL, parked = CASE r.kind WHEN 'concurrency' THEN r.counter END,
+        run_at = CASE r.kind WHEN 'rate' THEN r.again_at ELSE t.run_at END
+    FROM refused r
+    WHERE t.ctid = r.tid
+), slots AS (
+    INSERT INTO task_slots (tenant, counter, task_id, epoch)
+    SELECT l.tenant, c.counter, l.id, l.epoch
+    FROM leased l JOIN counted c ON c.tid = l.tid AND c.kind = 'concurrency'
+    ON CONFLICT (tenant, counter, task_id) DO UPDATE SET epoch = excluded.epoch
+), windows AS (
+    INSERT INTO limit_windows AS w (tenant, counter, began_at, started)
+    SELECT tenant, counter, began_at, count(*)
+    FROM (SELECT l.tenant, c.counter, c.began_at FROM leased l JOIN counted c ON c.tid = l.tid AND c.kind = 'rate'
+        UNION ALL
+        SELECT x.tenant, l.name || ':' || x.leased_by, {WINDOW_START}
+        FROM leased x JOIN limits l ON l.tenant = x.tenant AND l.key = 'agent' AND l.kind = 'rate'
+            AND (l.match IS NULL OR l.match = x.leased_by)) n
+    GROUP BY tenant, counter, began_at
+    ON CONFLICT (tenant, counter) DO UPDATE SET began_at = excluded.began_at,
+        started = excluded.started + CASE WHEN w.began_at = excluded.began_at THEN w.started ELSE 0 END
+), {LEASE_CONSEQUENCES}
+-- A row without an id says: something was passed over, so there may be more behind it; ask again.
+SELECT r.ord, {LEASE_COLUMNS}
+FROM req r LEFT JOIN leased l ON l.ord = r.ord
+WHERE l.id IS NOT NULL OR (r.may > 0 AND EXISTS (SELECT FROM refused))
+ORDER BY r.ord, l.nth;
+
+-- name: task_heartbeat :batch
+-- Prolongs leases, never past the deadline of the attempt. The same holder's cancelled task is answered, not refused.
+{LOCK_TASKS};
+WITH req AS MATERIALIZED (
+    SELECT * FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @progress::json[])
+        WITH ORDINALITY AS r(tenant, id, epoch, progress, ord)
+), beat AS (
+    UPDATE tasks t SET progress = coalesce(r.progress, t.progress),
+        lease_until = least(now() + t.lease_ms * interval '1 millisecond', t.deadline_at)
+    FROM (SELECT DISTINCT ON (tenant, id, epoch) * FROM req ORDER BY tenant, id, epoch, ord DESC) r
+        CROSS JOIN LATERAL (SELECT ctid AS tid, epoch AS current_epoch, status AS current_status FROM tasks
+            WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
+    WHERE t.ctid = held.tid AND held.current_epoch = r.epoch AND held.current_status = 'processing'
+    RETURNING t.tenant, t.id, t.epoch, t.lease_until
+)
+SELECT r.ord,
+    CASE WHEN b.id IS NOT NULL THEN 'ok' WHEN t.id IS NULL THEN 'not_found'
+        WHEN t.epoch = r.epoch AND t.status = 'cancelled' THEN 'ok' ELSE 'stale' END AS _result,
+    t.id, t.status, b.lease_until, (b.id IS NULL) AS cancel, t.epoch AS _epoch
+FROM req r
+    LEFT JOIN beat b ON b.tenant = r.tenant AND b.id = r.id AND b.epoch = r.epoch
+    LEFT JOIN LATERAL (SELECT id, status, epoch FROM tasks
+        WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
+ORDER BY r.ord;
+
+-- macro: PARKED_QUEUES
+-- The distinct queues in which tasks wait for the counter c, one index probe each.
+(WITH RECURSIVE q AS (
+    (SELECT queue FROM tasks WHERE tenant = c.tenant AND parked = c.counter ORDER BY queue LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.queue FROM tasks t WHERE t.tenant = c.tenant AND t.parked = c.counter AND t.queue > q.queue
+        ORDER BY t.queue LIMIT 1)
+    FROM q WHERE q.queue IS NOT NULL)
+SELECT queue FROM q WHERE queue IS NOT NULL)
+-- end
+
+-- macro: UNPARK
+-- As many of each queue as became free: whoever asks first gets them, the others wait again.
+UPDATE tasks SET parked = NULL, ready_at = now()
+WHERE ctid = ANY(ARRAY(
+    SELECT t.tid FROM counters c CROSS JOIN LATERAL {PARKED_QUEUES} q
+        CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks
+            WHERE tenant = c.tenant AND parked = c.counter AND queue = q.queue
+            ORDER BY priority DESC, id LIMIT c.count FOR NO KEY UPDATE SKIP LOCKED) t))
+RETURNING tenant, queue
+-- end
+
+-- name: task_unpark :batch
+-- A task that counted for limits was settled: what waited for its place may be leased.
+WITH freed AS (
+    DELETE FROM task_slots s USING unnest(@tenant::int[], @id::uuid[], @epoch::int[]) AS r(tenant, id, epoch)
+    WHERE s.tenant = r.tenant AND s.task_id = r.id AND s.epoch <= r.epoch
+    RETURNING s.tenant, s.counter
+), counters AS MATERIALIZED (
+    SELECT tenant, counter, count(*)::int AS count FROM freed GROUP BY tenant, counter
+), woken AS (
+    {UNPARK}
+)
+SELECT r.ord, (SELECT json_agg(DISTINCT w.queue) FROM woken w WHERE w.tenant = r.tenant) AS _ready
+FROM unnest(@tenant::int[]) WITH ORDINALITY AS r(tenant, ord)
+ORDER BY r.ord;
+
+-- name: keeper_unpark :many
+-- all tenants: the keeper works for every one of them.
+-- What waits for a limit that has room, because a worker died between the settlement and task_unpark, or because the
+-- limit was raised or taken away.
+WITH RECURSIVE p AS (
+    (SELECT tenant, parked FROM tasks WHERE parked IS NOT NULL ORDER BY tenant, parked LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.parked
+    FROM p CROSS JOIN LATERAL (SELECT tenant, parked FROM tasks
+        WHERE parked IS NOT NULL AND (tenant, parked) > (p.tenant, p.parked) ORDER BY tenant, parked LIMIT 1) n
+), counters AS MATERIALIZED (
+    SELECT p.tenant, p.parked AS counter, room.count
+    FROM p CROSS JOIN LATERAL (SELECT CASE WHEN p.parked LIKE '#%' THEN 1
+            ELSE coalesce((SELECT l.value FROM limits l WHERE l.tenant = p.tenant AND l.name = split_part(p.parked, ':', 1)
+                AND l.kind = 'concurrency'), 1000) END
+            - (SELECT count(*) FROM task_slots s
+                CROSS JOIN LATERAL (SELECT FROM tasks WHERE tenant = s.tenant AND id = s.task_id AND epoch = s.epoch
+                    AND status = 'processing' OFFSET 0) t
+                WHERE s.tenant = p.tenant AND s.counter = p.parked)::int AS count) room
+    WHERE p.parked <> 'paused' AND room.count > 0
+)
+{UNPARK};
+
+-- name: ready_queues :many
+-- all tenants: a worker asks for all that wait at it.
+-- Which queues have work, one index probe each: nothing but the live part of the indexes is read.
+WITH RECURSIVE plain AS (
+    (SELECT tenant, queue FROM tasks
+        WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND NOT special ORDER BY tenant, queue LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.queue FROM plain q CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+        WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND NOT special
+          AND (tenant, queue) > (q.tenant, q.queue) ORDER BY tenant, queue LIMIT 1) n
+), special AS (
+    (SELECT tenant, queue FROM tasks
+        WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special ORDER BY tenant, queue LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.queue FROM special q CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+        WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special
+          AND (tenant, queue) > (q.tenant, q.queue) ORDER BY tenant, queue LIMIT 1) n
+), direct AS (
+    (SELECT tenant, to_agent_id FROM messages WHERE status = 'sent' AND to_agent_id IS NOT NULL
+        ORDER BY tenant, to_agent_id LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.to_agent_id FROM direct q CROSS JOIN LATERAL (SELECT tenant, to_agent_id FROM messages
+        WHERE status = 'sent' AND (tenant, to_agent_id) > (q.tenant, q.to_agent_id)
+        ORDER BY tenant, to_agent_id LIMIT 1) n
+), of_role AS (
+    (SELECT tenant, to_role FROM messages WHERE status = 'sent' AND to_role IS NOT NULL ORDER BY tenant, to_role LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.to_role FROM of_role q CROSS JOIN LATERAL (SELECT tenant, to_role FROM messages
+        WHERE status = 'sent' AND (tenant, to_role) > (q.tenant, q.to_role) ORDER BY tenant, to_role LIMIT 1) n
+)
+SELECT tenant, queue FROM plain
+UNION SELECT tenant, queue FROM special
+UNION SELECT tenant, 'inbox ' || to_agent_id FROM direct
+UNION SELECT tenant, 'inbox *' FROM of_role;

@@ -1,0 +1,2 @@
+DROP INDEX workflows_schedule;
+DROP TABLE schedules, templates;
