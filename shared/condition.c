@@ -288,8 +288,7 @@ static bool
 contains(const struct json_tree *subject, const struct json_tree *wanted)
 {
 	if (subject->type == JSON_STRING && wanted->type == JSON_STRING)
-		return wanted->text.len == 0 ||
-		       memmem(subject->text.data, subject->text.len, wanted->text.data, wanted->text.len);
+		return memmem(subject->text.data, subject->text.len, wanted->text.data, wanted->text.len);
 	return has_element(subject, wanted);
 }
 
