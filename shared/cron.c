@@ -111,7 +111,8 @@ cron_next(const struct cron *cron, const struct zone *zone, int64_t after_us, in
 	int64_t limit_s = MIN(after_s + (int64_t)SEARCH_DAYS * DAY_S, last_s);
 	int64_t next_s;
 
-	if (after_s >= last_s || !(cron->follows_clock ? next_shown : next_once)(cron, zone, after_s, limit_s, &next_s))
+	if (after_s >= last_s || !(cron->follows_clock ? next_shown : next_once)(cron, zone, after_s, limit_s, &next_s) ||
+	    next_s > last_s)
 		return false;
 	*next_us_r = next_s * SECOND_US;
 	return true;

@@ -231,15 +231,19 @@ zone_parse(struct slice tzif)
 }
 
 static bool
+is_name_char(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
+	       c == '-' || c == '/';
+}
+
+static bool
 is_name(struct slice name)
 {
 	if (name.len == 0 || name.len > ZONE_NAME_MAX || name.data[0] < 'A' || name.data[0] > 'Z')
 		return false;
 	for (size_t i = 0; i < name.len; i++) {
-		char c = name.data[i];
-
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '+' ||
-		      c == '-' || c == '/'))
+		if (!is_name_char(name.data[i]) || (name.data[i] == '/' && name.data[i - 1] == '/'))
 			return false;
 	}
 	return true;

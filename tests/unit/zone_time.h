@@ -1,5 +1,5 @@
 /*
- * zone_time.h - moments as text, for tests of zones and schedules.
+ * zone_time.h - moments as text, libc's opinion, and random numbers, for tests of zones and schedules.
  *
  * "2026-03-08 03:00 -04:00" is local time and how far it is ahead of UTC; "2026-03-08 07:00 Z" is the same. Written
  * that way, an expected moment says both what the clock shows and which of two passes of an hour it is in.
@@ -37,6 +37,21 @@ zone_time_write(const struct zone *zone, int64_t utc_s, char out[ZONE_TIME_SIZE]
 	snprintf(out, ZONE_TIME_SIZE, "%04d-%02d-%02d %02d:%02d %c%02d:%02d", wall.date.year, wall.date.month,
 	         wall.date.day, wall.hour, wall.minute, offset_s < 0 ? '-' : '+', abs(offset_s) / 3600,
 	         abs(offset_s) / 60 % 60);
+}
+
+/* Whether localtime_r, with what tzset was told, shows the same as the zone. */
+static inline bool
+zone_time_is_libcs(const struct zone *zone, int64_t utc_s)
+{
+	time_t at = (time_t)utc_s;
+	struct tm parts;
+	struct zone_wall wall;
+
+	zone_wall_at(zone, utc_s, &wall);
+	return localtime_r(&at, &parts) && parts.tm_gmtoff == zone_offset_s(zone, utc_s) &&
+	       parts.tm_year + 1900 == wall.date.year && parts.tm_mon + 1 == wall.date.month &&
+	       parts.tm_mday == wall.date.day && parts.tm_hour == wall.hour && parts.tm_min == wall.minute &&
+	       parts.tm_sec == wall.second && parts.tm_wday == wall.date.weekday;
 }
 
 static inline uint64_t
