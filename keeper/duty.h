@@ -39,5 +39,6 @@ void due_run(struct keeper *keeper, struct duty *duty);       /* due.c */
 void decide_run(struct keeper *keeper, struct duty *duty);    /* decide.c */
 void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
+void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
 
 #endif

@@ -22,6 +22,7 @@ static struct duty duties[] = {
     {.name = "decide", .run = decide_run},
     {.name = "deadlines", .run = deadlines_run},
     {.name = "unpark", .run = unpark_run},
+    {.name = "forget", .run = forget_run, .pause_ms = 60000},
 };
 
 void
@@ -97,6 +98,7 @@ keeper_main(const struct heritage *heritage)
 	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
+	                             .prepare = config->db_prepared,
 	                             .test_clock = *config->test_clock};
 	struct event *events[3];
 

@@ -19,11 +19,12 @@ db_wake(struct db *db)
 }
 
 struct db_execution *
-db_execution_new(int query)
+db_execution_new(int lane)
 {
 	struct db_execution *execution = mem_zero(sizeof(*execution));
 
-	execution->query = query;
+	execution->lane = lane;
+	execution->query = lane < 0 ? lane : lane % QUERY_COUNT;
 	TAILQ_INIT(&execution->calls);
 	return execution;
 }
@@ -46,16 +47,24 @@ db_execution_free(struct db_execution *execution)
 void
 db_send(struct db *db, enum query_id query, const struct slice *values, db_done *done, void *arg)
 {
+	db_send_then(db, query, values, NULL, done, arg);
+}
+
+void
+db_send_then(struct db *db, enum query_id query, const struct slice *values, const struct db_then *then, db_done *done,
+             void *arg)
+{
+	int lane = (int)query + (then ? QUERY_COUNT : 0);
 	struct db_call *call = TAILQ_FIRST(&db->unused);
 
 	if (call)
 		TAILQ_REMOVE(&db->unused, call, entry);
 	else
 		call = mem_alloc(sizeof(*call));
-	*call = (struct db_call){.values = values, .done = done, .arg = arg};
+	*call = (struct db_call){.values = values, .then = then, .done = done, .arg = arg};
 	call->deadline_us = clock_steady_us() + (int64_t)db->options.statement_timeout_ms * 1000;
-	TAILQ_INSERT_TAIL(&db->queues[query], call, entry);
-	db->queued[query]++;
+	TAILQ_INSERT_TAIL(&db->queues[lane], call, entry);
+	db->queued[lane]++;
 	db->pending++;
 	db_wake(db);
 }
@@ -99,28 +108,57 @@ row_ordinal(const PGresult *rows, int row)
 	return (int)strtol(PQgetvalue(rows, row, 0), NULL, 10);
 }
 
-/* Rows come ordered by ordinal; each call gets its run of them, which may be empty. */
+/* Rows come ordered by ordinal; each call gets its run of them, which may be empty. Moves result on to the next call. */
 static void
-hand_out_rows(struct db *db, struct db_execution *execution)
+next_rows(const struct db_execution *execution, int ordinal, struct db_result *result)
 {
 	bool batch = query_table[execution->query].kind == QUERY_KIND_BATCH;
 	int total = PQntuples(execution->rows);
-	struct db_result result = {
-	    .status = DB_OK, .sqlstate = "", .message = "", .constraint = "", .rows = execution->rows};
+	int next = result->first + result->count;
+
+	result->first = next;
+	while (next < total && (!batch || row_ordinal(execution->rows, next) == ordinal))
+		next++;
+	result->count = next - result->first;
+}
+
+static struct db_result
+all_rows(const struct db_execution *execution)
+{
+	return (struct db_result){.status = DB_OK,
+	                          .sqlstate = "",
+	                          .message = "",
+	                          .constraint = "",
+	                          .rows = execution->rows,
+	                          .skip = query_table[execution->query].kind == QUERY_KIND_BATCH ? 1 : 0};
+}
+
+static void
+hand_out_rows(struct db *db, struct db_execution *execution)
+{
+	struct db_result result = all_rows(execution);
 	struct db_call *call;
 	int ordinal = 0;
 
-	result.skip = batch ? 1 : 0;
 	while ((call = TAILQ_FIRST(&execution->calls))) {
-		int next = result.first + result.count;
-
 		TAILQ_REMOVE(&execution->calls, call, entry);
-		ordinal++;
-		result.first = next;
-		while (next < total && (!batch || row_ordinal(execution->rows, next) == ordinal))
-			next++;
-		result.count = next - result.first;
+		next_rows(execution, ++ordinal, &result);
 		answer(db, call, &result);
+	}
+}
+
+void
+db_step(struct db *db, struct db_execution *execution)
+{
+	struct db_result result = all_rows(execution);
+	struct db_call *call;
+	int ordinal = 0;
+
+	(void)db;
+	TAILQ_FOREACH(call, &execution->calls, entry)
+	{
+		next_rows(execution, ++ordinal, &result);
+		call->after_values = call->then->step(call->arg, &result);
 	}
 }
 
@@ -134,8 +172,8 @@ queue_again(struct db *db, struct db_execution *execution, bool alone)
 		TAILQ_REMOVE(&execution->calls, call, entry);
 		call->alone = call->alone || alone;
 		call->tries++;
-		TAILQ_INSERT_HEAD(&db->queues[execution->query], call, entry);
-		db->queued[execution->query]++;
+		TAILQ_INSERT_HEAD(&db->queues[execution->lane], call, entry);
+		db->queued[execution->lane]++;
 	}
 }
 
@@ -162,8 +200,8 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 {
 	struct db_call *call;
 
-	if (execution->query >= 0)
-		db->in_flight[execution->query]--;
+	if (execution->lane >= 0)
+		db->in_flight[execution->lane]--;
 	if (status == DB_FAILED)
 		status = status_of(execution);
 	if (status == DB_OK) {
@@ -190,7 +228,7 @@ least_busy(struct db *db)
 
 	for (int i = 0; i < db->options.pool_size; i++) {
 		struct db_connection *connection = &db->connections[i];
-		if (connection->state == DB_CONNECTION_UP && connection->depth < DB_PIPELINE_MAX &&
+		if (connection->state == DB_CONNECTION_UP && !connection->open && connection->depth < DB_PIPELINE_MAX &&
 		    (!best || connection->depth < best->depth))
 			best = connection;
 	}
@@ -209,25 +247,26 @@ call_bytes(const struct query *query, const struct db_call *call)
 
 /* Takes the next calls of a query that can go together; NULL if all that were there could not be sent. */
 static struct db_execution *
-take_calls(struct db *db, int id)
+take_calls(struct db *db, int lane)
 {
-	const struct query *query = &query_table[id];
+	const struct query *query = &query_table[lane % QUERY_COUNT];
 	int most = query->kind == QUERY_KIND_BATCH ? DB_BATCH_MAX : 1;
-	struct db_execution *execution = db_execution_new(id);
+	struct db_execution *execution = db_execution_new(lane);
 	size_t bytes = 0;
 	struct db_call *call;
 
-	while (execution->count < most && (call = TAILQ_FIRST(&db->queues[id]))) {
+	while (execution->count < most && (call = TAILQ_FIRST(&db->queues[lane]))) {
 		if (execution->count > 0 && (call->alone || bytes + call_bytes(query, call) > DB_BATCH_BYTES))
 			break;
-		TAILQ_REMOVE(&db->queues[id], call, entry);
-		db->queued[id]--;
+		TAILQ_REMOVE(&db->queues[lane], call, entry);
+		db->queued[lane]--;
 		if (!db_encode_check(query, call->values)) {
 			answer_without_rows(db, call, DB_FAILED, NULL);
 			continue;
 		}
 		bytes += call_bytes(query, call);
 		TAILQ_INSERT_TAIL(&execution->calls, call, entry);
+		execution->then = call->then;
 		execution->count++;
 		if (call->alone)
 			break;
@@ -241,41 +280,41 @@ take_calls(struct db *db, int id)
 }
 
 static void
-fail_queue(struct db *db, int query, enum db_status status, int64_t due_us)
+fail_queue(struct db *db, int lane, enum db_status status, int64_t due_us)
 {
 	struct db_call *call;
 
-	while ((call = TAILQ_FIRST(&db->queues[query])) && call->deadline_us <= due_us) {
-		TAILQ_REMOVE(&db->queues[query], call, entry);
-		db->queued[query]--;
+	while ((call = TAILQ_FIRST(&db->queues[lane])) && call->deadline_us <= due_us) {
+		TAILQ_REMOVE(&db->queues[lane], call, entry);
+		db->queued[lane]--;
 		answer_without_rows(db, call, status, NULL);
 	}
 }
 
 static void
-refuse_surplus(struct db *db, int query)
+refuse_surplus(struct db *db, int lane)
 {
-	while (db->queued[query] > DB_QUEUE_MAX) {
-		struct db_call *call = TAILQ_LAST(&db->queues[query], db_calls);
-		TAILQ_REMOVE(&db->queues[query], call, entry);
-		db->queued[query]--;
+	while (db->queued[lane] > DB_QUEUE_MAX) {
+		struct db_call *call = TAILQ_LAST(&db->queues[lane], db_calls);
+		TAILQ_REMOVE(&db->queues[lane], call, entry);
+		db->queued[lane]--;
 		answer_without_rows(db, call, DB_OVERLOADED, NULL);
 	}
 }
 
 static void
-dispatch_query(struct db *db, int query)
+dispatch_lane(struct db *db, int lane)
 {
-	bool batch = query_table[query].kind == QUERY_KIND_BATCH;
+	bool batch = query_table[lane % QUERY_COUNT].kind == QUERY_KIND_BATCH;
 	struct db_connection *connection;
 	struct db_execution *execution;
 
-	refuse_surplus(db, query);
-	while (db->queued[query] && (!batch || db->in_flight[query] < query_table[query].parallel) && (connection = least_busy(db))) {
-		execution = take_calls(db, query);
+	refuse_surplus(db, lane);
+	while (db->queued[lane] && (!batch || db->in_flight[lane] < query_table[lane % QUERY_COUNT].parallel) && (connection = least_busy(db))) {
+		execution = take_calls(db, lane);
 		if (!execution)
 			continue;
-		db->in_flight[query]++;
+		db->in_flight[lane]++;
 		db_connection_send(connection, execution);
 	}
 }
@@ -287,13 +326,13 @@ on_dispatch(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (int query = 0; query < QUERY_COUNT; query++) {
-		if (!db->queued[query])
+	for (int lane = 0; lane < DB_LANES; lane++) {
+		if (!db->queued[lane])
 			continue;
 		if (db_ready(db))
-			dispatch_query(db, query);
+			dispatch_lane(db, lane);
 		else
-			fail_queue(db, query, DB_UNAVAILABLE, INT64_MAX);
+			fail_queue(db, lane, DB_UNAVAILABLE, INT64_MAX);
 	}
 	for (int i = 0; i < db->options.pool_size; i++)
 		if (db->connections[i].state == DB_CONNECTION_UP && db->connections[i].depth)
@@ -310,9 +349,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (int i = 0; i < db->options.pool_size; i++)
 		db_connection_tick(&db->connections[i], now_us);
-	for (int query = 0; query < QUERY_COUNT; query++)
-		if (db->queued[query])
-			fail_queue(db, query, DB_TIMEOUT, now_us);
+	for (int lane = 0; lane < DB_LANES; lane++)
+		if (db->queued[lane])
+			fail_queue(db, lane, DB_TIMEOUT, now_us);
 }
 
 struct db *
@@ -330,7 +369,7 @@ db_new(struct event_base *base, const struct db_options *options)
 	INVARIANT(db->dispatch && db->tick);
 	event_add(db->tick, &interval);
 	TAILQ_INIT(&db->unused);
-	for (int i = 0; i < QUERY_COUNT; i++)
+	for (int i = 0; i < DB_LANES; i++)
 		TAILQ_INIT(&db->queues[i]);
 	db->connections = mem_zero((size_t)options->pool_size * sizeof(*db->connections));
 	for (int i = 0; i < options->pool_size; i++) {
@@ -349,7 +388,7 @@ db_free(struct db *db)
 
 	for (int i = 0; i < db->options.pool_size; i++)
 		db_connection_free(&db->connections[i]);
-	for (int i = 0; i < QUERY_COUNT; i++)
+	for (int i = 0; i < DB_LANES; i++)
 		TAILQ_CONCAT(&db->unused, &db->queues[i], entry);
 	while ((call = TAILQ_FIRST(&db->unused))) {
 		TAILQ_REMOVE(&db->unused, call, entry);

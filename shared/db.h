@@ -25,6 +25,7 @@ struct db_options {
 	int connect_timeout_ms;
 	int statement_timeout_ms; /* of one execution, and of the wait for its turn */
 	int retries;              /* after a deadlock or serialization failure */
+	bool prepare;             /* false: unnamed statements, for poolers that hand out connections by transaction */
 	bool test_clock;          /* now() is agentd_test.now(): see tests/scenario/README.md */
 };
 
@@ -66,6 +67,25 @@ int db_pending(const struct db *db);
  * array and the texts are borrowed until the callback ran.
  */
 void db_send(struct db *db, enum query_id query, const struct slice *values, db_done *done, void *arg);
+
+/*
+ * The same with a statement before it and one after it, all in one transaction: for answers that are stored together with
+ * what they are about. before and after are batches.
+ */
+struct db_then {
+	enum query_id before;
+	const struct slice *before_values;
+	enum query_id after;
+	/*
+	 * Called with the rows while nothing is committed yet; returns the values for after, or NULL: nothing is to be stored.
+	 * May be called again if the transaction had to be run again. Must not send anything.
+	 */
+	const struct slice *(*step)(void *arg, const struct db_result *result);
+};
+
+/* As db_send(); done comes after the commit, with the same rows. then is borrowed as values are. */
+void db_send_then(struct db *db, enum query_id query, const struct slice *values, const struct db_then *then, db_done *done,
+                  void *arg);
 
 /* Index of a parameter by name, or -1. For tables that are built at start. */
 int db_param(enum query_id query, const char *name);

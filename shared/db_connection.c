@@ -70,6 +70,7 @@ connection_lose(struct db_connection *connection, enum db_status status, const c
 	log_warning("database", "connection lost", LOG_TEXT("reason", db->last_error));
 	PQfinish(connection->conn);
 	connection->conn = NULL;
+	connection->open = NULL;
 	connection_move(connection, DB_CONNECTION_DOWN);
 	crypto_random(&jitter, sizeof(jitter));
 	connection->retry_us = clock_steady_us() + connection->backoff_ms * (int64_t)(500 + jitter % 500);
@@ -101,24 +102,27 @@ ignore_notice(void *arg, const char *message)
 	log_debug("database", "notice", LOG_TEXT("text", message));
 }
 
-/* Session settings. Plans are generic and stay on indexes: they must not depend on statistics that are stale or absent.
+/*
+ * Settings of the session, or, where the session is not ours (unnamed statements), of each transaction. Plans are generic
+ * and stay on indexes: they must not depend on statistics that are stale or absent.
  */
 static bool
 send_settings(struct db_connection *connection)
 {
 	static const char settings[] =
-	    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),"
-	    " set_config('enable_seqscan', 'off', false), set_config('enable_mergejoin', 'off', false),"
-	    " set_config('TimeZone', 'UTC', false), set_config('DateStyle', 'ISO', false),"
-	    " set_config('synchronous_commit', 'on', false), set_config('statement_timeout', $1, false),"
-	    " set_config('idle_in_transaction_session_timeout', '60s', false), set_config('search_path', $2, false)";
+	    "SELECT set_config('plan_cache_mode', 'force_generic_plan', $3), set_config('jit', 'off', $3),"
+	    " set_config('enable_seqscan', 'off', $3), set_config('enable_mergejoin', 'off', $3),"
+	    " set_config('TimeZone', 'UTC', $3), set_config('DateStyle', 'ISO', $3),"
+	    " set_config('synchronous_commit', 'on', $3), set_config('statement_timeout', $1, $3),"
+	    " set_config('idle_in_transaction_session_timeout', '60s', $3), set_config('search_path', $2, $3)";
 	const struct db_options *options = &connection->db->options;
 	char timeout[16];
-	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public"};
+	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public",
+	                        options->prepare ? "false" : "true"};
 
 	/* PostgreSQL gives up first, so that its connection can be kept. */
 	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms * 9 / 10);
-	return PQsendQueryParams(connection->conn, settings, 2, NULL, values, NULL, NULL, 0);
+	return PQsendQueryParams(connection->conn, settings, 3, NULL, values, NULL, NULL, 0);
 }
 
 static bool
@@ -126,7 +130,7 @@ send_prepares(struct db_connection *connection)
 {
 	char name[16];
 
-	for (int query = 0; query < QUERY_COUNT; query++)
+	for (int query = 0; connection->db->options.prepare && query < QUERY_COUNT; query++)
 		for (int i = 0; i < query_table[query].statement_count; i++) {
 			snprintf(name, sizeof(name), "q%d_%d", query, i);
 			if (!PQsendPrepare(connection->conn, name, query_table[query].statements[i].sql, 0, NULL))
@@ -226,6 +230,91 @@ finish_oldest(struct db_connection *connection)
 }
 
 static bool
+send_statements(struct db_connection *connection, const struct db_execution *execution, int query, enum db_phase phase)
+{
+	struct db_encoded encoded;
+	char name[16];
+	bool sent = true;
+
+	for (int i = 0; i < query_table[query].statement_count && sent; i++) {
+		const struct query_statement *statement = &query_table[query].statements[i];
+		db_encode(&query_table[query], statement, &execution->calls, phase, &connection->db->scratch, &encoded);
+		snprintf(name, sizeof(name), "q%d_%d", query, i);
+		sent = connection->db->options.prepare
+		           ? PQsendQueryPrepared(connection->conn, name, statement->param_count, encoded.values, encoded.lengths,
+		                                 encoded.formats, 0)
+		           : PQsendQueryParams(connection->conn, statement->sql, statement->param_count, NULL, encoded.values,
+		                               encoded.lengths, encoded.formats, 0);
+	}
+	return sent;
+}
+
+/* Ends the transaction of the open execution: it commits, or is rolled back if something failed in it. */
+static bool
+close_open(struct db_connection *connection)
+{
+	connection->open = NULL;
+	db_wake(connection->db);
+	return PQpipelineSync(connection->conn);
+}
+
+static int
+results_before_step(const struct db_connection *connection, const struct db_execution *execution)
+{
+	return (connection->db->options.prepare ? 0 : 1) + query_table[execution->then->before].statement_count +
+	       query_table[execution->query].statement_count;
+}
+
+/* The rows of the open execution are complete: its calls say what is to be stored with them. */
+static bool
+step_open(struct db_connection *connection)
+{
+	struct db_execution *execution = connection->open;
+	const struct db_call *call;
+	bool stores = false, sent = true;
+
+	db_step(connection->db, execution);
+	execution->stepped = true;
+	TAILQ_FOREACH(call, &execution->calls, entry)
+	{
+		stores = stores || call->after_values;
+	}
+	if (stores)
+		sent = send_statements(connection, execution, (int)execution->then->after, DB_AFTER);
+	return close_open(connection) && sent;
+}
+
+/* One more statement of the oldest execution is done. */
+static bool
+take_rows(struct db_connection *connection, struct db_execution *execution, PGresult *result)
+{
+	if (execution->stepped) {
+		PQclear(result);
+		return true;
+	}
+	PQclear(execution->rows);
+	execution->rows = result;
+	execution->results++;
+	if (connection->open != execution || execution->results < results_before_step(connection, execution) ||
+	    step_open(connection))
+		return true;
+	connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	return false;
+}
+
+static bool
+take_error(struct db_connection *connection, struct db_execution *execution, PGresult *result)
+{
+	if (execution)
+		note_error(execution, result);
+	PQclear(result);
+	if (!execution || connection->open != execution || close_open(connection))
+		return true;
+	connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	return false;
+}
+
+static bool
 take_result(struct db_connection *connection, PGresult *result)
 {
 	struct db_execution *execution = TAILQ_FIRST(&connection->executions);
@@ -237,17 +326,12 @@ take_result(struct db_connection *connection, PGresult *result)
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
 		INVARIANT(execution);
-		PQclear(execution->rows);
-		execution->rows = result;
-		return true;
+		return take_rows(connection, execution, result);
 	case PGRES_PIPELINE_ABORTED:
 		PQclear(result);
 		return true;
 	default:
-		if (execution)
-			note_error(execution, result);
-		PQclear(result);
-		return true;
+		return take_error(connection, execution, result);
 	}
 }
 
@@ -290,21 +374,18 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 void
 db_connection_send(struct db_connection *connection, struct db_execution *execution)
 {
-	const struct query *query = &query_table[execution->query];
-	struct db_encoded encoded;
-	char name[16];
-	bool sent = true;
+	bool sent = connection->db->options.prepare || send_settings(connection);
 
-	for (int i = 0; i < query->statement_count && sent; i++) {
-		const struct query_statement *statement = &query->statements[i];
-		snprintf(name, sizeof(name), "q%d_%d", execution->query, i);
-		db_encode(query, statement, &execution->calls, execution->count, &connection->db->scratch, &encoded);
-		sent = PQsendQueryPrepared(connection->conn, name, statement->param_count, encoded.values, encoded.lengths,
-		                           encoded.formats, 0);
-	}
+	if (execution->then)
+		sent = sent && send_statements(connection, execution, (int)execution->then->before, DB_BEFORE);
+	sent = sent && send_statements(connection, execution, execution->query, DB_QUERY);
 	TAILQ_INSERT_TAIL(&connection->executions, execution, entry);
 	connection->depth++;
-	if (!sent || !PQpipelineSync(connection->conn))
+	if (execution->then)
+		connection->open = execution;
+	/* Without a sync the transaction stays open; the flush brings its rows. */
+	sent = sent && (execution->then ? PQsendFlushRequest(connection->conn) : PQpipelineSync(connection->conn));
+	if (!sent)
 		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 }
 

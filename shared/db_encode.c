@@ -132,38 +132,51 @@ add_value(struct buf *out, enum query_type type, struct slice value)
 	}
 }
 
+const struct slice *
+db_call_values(const struct db_call *call, enum db_phase phase)
+{
+	return phase == DB_QUERY ? call->values : phase == DB_BEFORE ? call->then->before_values : call->after_values;
+}
+
 static void
-add_array(struct buf *out, enum query_type type, int param, const struct db_calls *calls, int count)
+add_array(struct buf *out, enum query_type type, int param, const struct db_calls *calls, enum db_phase phase)
 {
 	const struct db_call *call;
-	size_t flag_at;
+	size_t flag_at, count_at;
+	uint32_t count = 0;
 
 	add_be32(out, 1); /* dimensions */
 	flag_at = out->len;
 	add_be32(out, 0); /* no NULL seen yet */
 	add_be32(out, element_oid[type]);
-	add_be32(out, (uint32_t)count);
+	count_at = out->len;
+	add_be32(out, 0);
 	add_be32(out, 1); /* lower bound */
 	TAILQ_FOREACH(call, calls, entry)
 	{
-		struct slice value = call->values[param];
+		const struct slice *values = db_call_values(call, phase);
 		size_t length_at = out->len;
 
-		if (!value.data) {
+		if (!values)
+			continue;
+		count++;
+		if (!values[param].data) {
 			add_be32(out, UINT32_MAX);
 			put_be(out->data + flag_at, 1, 4);
 			continue;
 		}
 		add_be32(out, 0);
-		add_value(out, type, value);
+		add_value(out, type, values[param]);
 		put_be(out->data + length_at, out->len - length_at - 4, 4);
 	}
+	put_be(out->data + count_at, count, 4);
 }
 
 void
-db_encode(const struct query *query, const struct query_statement *statement, const struct db_calls *calls, int count,
-          struct buf *scratch, struct db_encoded *encoded_r)
+db_encode(const struct query *query, const struct query_statement *statement, const struct db_calls *calls,
+          enum db_phase phase, struct buf *scratch, struct db_encoded *encoded_r)
 {
+	const struct slice *first = query->kind == QUERY_KIND_BATCH ? NULL : TAILQ_FIRST(calls)->values;
 	size_t at[QUERY_PARAMS_MAX + 1];
 
 	scratch->len = 0;
@@ -171,17 +184,16 @@ db_encode(const struct query *query, const struct query_statement *statement, co
 	for (int i = 0; i < statement->param_count; i++) {
 		int param = statement->params[i];
 		enum query_type type = query->params[param].type;
-		struct slice value = TAILQ_FIRST(calls)->values[param];
 
 		at[i] = scratch->len;
-		if (query->kind == QUERY_KIND_BATCH)
-			add_array(scratch, type, param, calls, count);
-		else if (value.data)
-			add_value(scratch, type, value);
+		if (!first)
+			add_array(scratch, type, param, calls, phase);
+		else if (first[param].data)
+			add_value(scratch, type, first[param]);
 	}
 	at[statement->param_count] = scratch->len;
 	for (int i = 0; i < statement->param_count; i++) {
-		bool null = query->kind != QUERY_KIND_BATCH && !TAILQ_FIRST(calls)->values[statement->params[i]].data;
+		bool null = first && !first[statement->params[i]].data;
 		encoded_r->values[i] = null ? NULL : scratch->data + at[i];
 		encoded_r->lengths[i] = (int)(at[i + 1] - at[i]);
 		encoded_r->formats[i] = 1;

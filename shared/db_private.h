@@ -10,6 +10,9 @@
 
 struct event;
 
+/* Calls with something before and after them wait and travel apart from the others. */
+enum { DB_LANES = 2 * QUERY_COUNT };
+
 enum {
 	DB_BATCH_MAX = 512,       /* calls in one execution */
 	DB_BATCH_BYTES = 4 << 20, /* parameter bytes in one execution: more wait for the next */
@@ -22,6 +25,8 @@ enum {
 struct db_call {
 	TAILQ_ENTRY(db_call) entry;
 	const struct slice *values;
+	const struct db_then *then;       /* NULL: nothing before and after it */
+	const struct slice *after_values; /* what the step said is to be stored; NULL: nothing */
 	db_done *done;
 	void *arg;
 	int64_t deadline_us; /* for its turn to come */
@@ -33,11 +38,15 @@ TAILQ_HEAD(db_calls, db_call);
 /* One trip: the statements of a query with one sync behind them. query < 0: the set-up of a connection. */
 struct db_execution {
 	TAILQ_ENTRY(db_execution) entry;
+	int lane;
 	int query;
+	const struct db_then *then; /* of the first call: the queries are the same for all */
+	int results;                /* that have come */
+	bool stepped;               /* the steps have run, what is after them is on its way */
 	struct db_calls calls;
 	int count;
 	int64_t deadline_us;
-	PGresult *rows; /* of the last statement so far */
+	PGresult *rows; /* of the last statement of the query so far */
 	char sqlstate[6];
 	char *message;    /* owned; NULL while nothing failed */
 	char *constraint; /* owned */
@@ -53,6 +62,7 @@ struct db_connection {
 	struct event *event;
 	short watched;
 	struct db_executions executions;
+	struct db_execution *open; /* its transaction waits for a step: nothing else may be sent */
 	int depth;
 	int64_t retry_us;    /* when DOWN: when to try again */
 	int64_t deadline_us; /* when CONNECTING or PREPARING */
@@ -67,9 +77,9 @@ struct db {
 	struct db_connection *connections;
 	struct event *dispatch;
 	struct event *tick;
-	struct db_calls queues[QUERY_COUNT];
-	int queued[QUERY_COUNT];
-	int in_flight[QUERY_COUNT]; /* executions */
+	struct db_calls queues[DB_LANES];
+	int queued[DB_LANES];
+	int in_flight[DB_LANES]; /* executions */
 	int pending;
 	struct db_calls unused; /* call records to use again */
 	struct buf scratch;
@@ -87,7 +97,9 @@ void db_connection_flush(struct db_connection *connection);
 
 /* db.c: an execution has ended, well or badly; takes it over. */
 void db_finished(struct db *db, struct db_execution *execution, enum db_status status);
-struct db_execution *db_execution_new(int query);
+/* The rows of an execution that is still open go to the steps of its calls. */
+void db_step(struct db *db, struct db_execution *execution);
+struct db_execution *db_execution_new(int lane);
 void db_execution_free(struct db_execution *execution);
 void db_wake(struct db *db);
 
@@ -99,8 +111,11 @@ struct db_encoded {
 };
 /* True if every value of the call can be sent as its parameter's type. */
 MUST_CHECK bool db_encode_check(const struct query *query, const struct slice *values);
-/* Binary parameters of one statement for all calls; memory is scratch's. */
+enum db_phase { DB_BEFORE, DB_QUERY, DB_AFTER };
+/* The values of a call for the statements of that phase; NULL: it takes no part. */
+const struct slice *db_call_values(const struct db_call *call, enum db_phase phase);
+/* Binary parameters of one statement for all calls that take part; memory is scratch's. */
 void db_encode(const struct query *query, const struct query_statement *statement, const struct db_calls *calls,
-               int count, struct buf *scratch, struct db_encoded *encoded_r);
+               enum db_phase phase, struct buf *scratch, struct db_encoded *encoded_r);
 
 #endif

@@ -29,11 +29,9 @@ enum step api_verify_key(struct request *request);
 
 /* api_tasks.c */
 bool api_task_prepare(struct request *request, struct call *call);
-void api_task_finish(struct request *request, struct call *call, const struct db_result *result);
-void api_steer_finish(struct request *request, struct call *call, const struct db_result *result);
-void api_redrive_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_task_follow(struct request *request, struct call *call, const struct db_result *result);
+void api_steer_follow(struct request *request, struct call *call, const struct db_result *result);
 bool api_append_prepare(struct request *request, struct call *call);
-void api_append_finish(struct request *request, struct call *call, const struct db_result *result);
 void api_fenced_finish(struct request *request, struct call *call, const struct db_result *result);
 
 /* api_lease.c */
@@ -45,6 +43,7 @@ bool api_end_prepare(struct request *request, struct call *call);
 bool api_settle_prepare(struct request *request, struct call *call);
 bool api_approve_prepare(struct request *request, struct call *call);
 bool api_reject_prepare(struct request *request, struct call *call);
+void api_settle_follow(struct request *request, struct call *call, const struct db_result *result);
 void api_settle_finish(struct request *request, struct call *call, const struct db_result *result);
 void api_cancel_finish(struct request *request, struct call *call, const struct db_result *result);
 void api_decision_finish(struct request *request, struct call *call, const struct db_result *result);
@@ -59,7 +58,7 @@ enum step api_workflow_get(struct request *request);
 
 /* api_messages.c */
 bool api_message_prepare(struct request *request, struct call *call);
-void api_message_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_message_follow(struct request *request, struct call *call, const struct db_result *result);
 enum step api_inbox(struct request *request);
 
 #endif

@@ -51,9 +51,9 @@ wake(struct request *request, const char *kind, struct slice who)
 }
 
 void
-api_message_finish(struct request *request, struct call *call, const struct db_result *result)
+api_message_follow(struct request *request, struct call *call, const struct db_result *result)
 {
-	call_finish(request, call, result);
+	(void)result;
 	/* Inboxes of roles and broadcasts share one mark each: which agents they are is PostgreSQL's to know. */
 	wake(request, "inbox", call_field(call, "to_agent_id")->text);
 	if (!call_field(call, "to_agent_id")->text.data)

@@ -105,8 +105,8 @@ sent_again(struct call *call, const struct db_result *result)
 	return true;
 }
 
-static void
-follow(struct request *request, struct call *call, const struct db_result *result)
+void
+api_settle_follow(struct request *request, struct call *call, const struct db_result *result)
 {
 	settle_follow(&request->worker->settler, ask_tenant(request), call_value(call, "id"), result);
 }
@@ -114,8 +114,8 @@ follow(struct request *request, struct call *call, const struct db_result *resul
 void
 api_settle_finish(struct request *request, struct call *call, const struct db_result *result)
 {
-	if (!sent_again(call, result) && call_finish_fenced(request, call, result))
-		follow(request, call, result);
+	if (!sent_again(call, result))
+		(void)call_finish_fenced(request, call, result);
 }
 
 /* What nobody holds has no stale holder: a refusal is about the state of the task. */
@@ -125,8 +125,8 @@ finish_unfenced(struct request *request, struct call *call, const struct db_resu
 	if (result->count && slice_is(db_get(result, 0, "_result"), "stale"))
 		call_fail(call, ERROR_CONFLICT,
 		          arena_printf(&request->arena, "%s; this one is %.*s", wanted, SLICE_ARG(db_get(result, 0, "status"))));
-	else if (call_finish_fenced(request, call, result))
-		follow(request, call, result);
+	else
+		(void)call_finish_fenced(request, call, result);
 }
 
 void

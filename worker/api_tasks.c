@@ -44,26 +44,18 @@ api_task_prepare(struct request *request, struct call *call)
 }
 
 void
-api_task_finish(struct request *request, struct call *call, const struct db_result *result)
+api_task_follow(struct request *request, struct call *call, const struct db_result *result)
 {
-	call_finish(request, call, result);
+	(void)result;
 	wake_queue(request->worker->heritage, request->principal.tenant, call_value(call, "queue"));
 	wake_queue(request->worker->heritage, request->principal.tenant, SLICE("events"));
 }
 
-/* Steering answers with the row, and tells who waits for what became ready. */
+/* What became ready, and who waits for it; row 0 is a task, a workflow, or a count of tasks. */
 void
-api_steer_finish(struct request *request, struct call *call, const struct db_result *result)
+api_steer_follow(struct request *request, struct call *call, const struct db_result *result)
 {
-	call_finish(request, call, result);
-	if (result->count && !call->is_error)
-		settle_follow(&request->worker->settler, ask_tenant(request), db_get(result, 0, "id"), result);
-}
-
-void
-api_redrive_finish(struct request *request, struct call *call, const struct db_result *result)
-{
-	call_finish(request, call, result);
+	(void)call;
 	settle_follow(&request->worker->settler, ask_tenant(request), SLICE_NONE, result);
 }
 
@@ -79,13 +71,6 @@ api_append_prepare(struct request *request, struct call *call)
 	call_set(call, "plan", plan->text);
 	call_set(call, "keys", plan->keys);
 	return true;
-}
-
-void
-api_append_finish(struct request *request, struct call *call, const struct db_result *result)
-{
-	if (call_finish_fenced(request, call, result))
-		settle_follow(&request->worker->settler, ask_tenant(request), call_value(call, "task_id"), result);
 }
 
 void

@@ -3,7 +3,6 @@
 #include "ask.h"
 #include "graph.h"
 #include "rows.h"
-#include "settle.h"
 #include "templates.h"
 #include "uuid.h"
 
@@ -55,12 +54,10 @@ api_workflow_prepare(struct request *request, struct call *call)
 void
 api_workflow_finish(struct request *request, struct call *call, const struct db_result *result)
 {
-	if (result->count == 0) {
-		refuse(call, "/template", "unknown_template", "there is no template of this name");
-		return;
-	}
-	call_finish(request, call, result);
-	settle_follow(&request->worker->settler, ask_tenant(request), call_value(call, "id"), result);
+	if (result->count == 0)
+		(void)!refuse(call, "/template", "unknown_template", "there is no template of this name");
+	else
+		call_finish(request, call, result);
 }
 
 static enum step

@@ -1,6 +1,7 @@
 /* calls.c - see calls.h. */
 #include "calls.h"
 #include "bind.h"
+#include "once.h"
 #include "problem.h"
 #include "rows.h"
 
@@ -70,7 +71,7 @@ call_again(struct call *call, enum query_id query)
 	struct request *request = call->request;
 
 	call_switch(call, query);
-	request->calls->left++;
+	call->again = true;
 	db_send(request->worker->db, call->query, call->values, call_done, call);
 }
 
@@ -181,7 +182,7 @@ call_finish(struct request *request, struct call *call, const struct db_result *
 		call_write_row(call, result, status);
 }
 
-static void
+void
 call_failed(struct call *call, const struct db_result *result)
 {
 	/* The request's own way of telling a database failure, moved into the call. */
@@ -194,20 +195,52 @@ call_failed(struct call *call, const struct db_result *result)
 	call->request->is_error = false;
 }
 
+void
+call_write(struct call *call, const struct db_result *result)
+{
+	struct request *request = call->request;
+
+	call->is_error = false;
+	call->out.len = 0;
+	if (request->endpoint->finish)
+		request->endpoint->finish(request, call, result);
+	else
+		call_finish(request, call, result);
+}
+
+void
+call_follow(struct call *call, const struct db_result *result)
+{
+	const struct endpoint *endpoint = call->request->endpoint;
+
+	if (endpoint->follow && !call->is_error)
+		endpoint->follow(call->request, call, result);
+}
+
+void
+call_end(struct call *call)
+{
+	struct request *request = call->request;
+
+	if (--request->calls->left == 0)
+		request_resume(request, STEP_NEXT);
+}
+
 static void
 call_done(void *arg, const struct db_result *result)
 {
 	struct call *call = arg;
-	struct request *request = call->request;
 
+	call->again = false;
 	if (result->status != DB_OK)
 		call_failed(call, result);
-	else if (request->endpoint->finish)
-		request->endpoint->finish(request, call, result);
 	else
-		call_finish(request, call, result);
-	if (--request->calls->left == 0)
-		request_resume(request, STEP_NEXT);
+		call_write(call, result);
+	if (call->again)
+		return;
+	if (result->status == DB_OK)
+		call_follow(call, result);
+	call_end(call);
 }
 
 /* Fields, then parameters, then what only the endpoint knows. False: the outcome is there already. */
@@ -251,6 +284,8 @@ start(struct request *request)
 	int at = !request->has_body ? JSON_NONE : array ? json_first(&request->body, 0) : 0;
 	struct calls *calls;
 
+	if (once_read(request) == STEP_DONE)
+		return STEP_DONE;
 	if (count > CALLS_MAX)
 		return request_fail(request, ERROR_VALIDATION_FAILED, "an array may have at most %d elements", CALLS_MAX);
 	calls = arena_zero(&request->arena, sizeof(*calls) + (size_t)count * sizeof(struct call));
@@ -268,7 +303,10 @@ start(struct request *request)
 		if (!prepare(request, call))
 			continue;
 		calls->left++;
-		db_send(request->worker->db, call->query, call->values, call_done, call);
+		if (request->once)
+			once_send(call);
+		else
+			db_send(request->worker->db, call->query, call->values, call_done, call);
 	}
 	return calls->left ? STEP_WAIT : STEP_NEXT;
 }

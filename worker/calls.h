@@ -21,7 +21,9 @@ struct call {
 	struct slice *values;
 	int status;
 	bool is_error;
+	bool again; /* was sent once more by its finish function */
 	int64_t retry_after_s;
+	struct once_call *once; /* its answer is stored under an Idempotency-Key */
 	struct buf out;
 };
 
@@ -45,6 +47,11 @@ struct field_value *call_field(struct call *call, const char *name);
 struct slice call_value(const struct call *call, const char *name);
 /* The path's thing is not there: 404. */
 void call_not_found(struct call *call);
+/* What becomes of a call: its answer from the rows, or from a failure; what follows once it is committed; its end. */
+void call_write(struct call *call, const struct db_result *result);
+void call_failed(struct call *call, const struct db_result *result);
+void call_follow(struct call *call, const struct db_result *result);
+void call_end(struct call *call);
 /* The default way of making the answer. */
 void call_finish(struct request *request, struct call *call, const struct db_result *result);
 /*

@@ -55,6 +55,7 @@ struct endpoint {
 	enum perm perm;
 	enum limit_class limit;
 	const struct field *body; /* NULL: no body, or an empty object */
+	bool once;                /* creates: understands Idempotency-Key */
 	bool many;                /* an array of bodies is understood too */
 	const struct field *query;
 	int status; /* of success; 0: 200 */
@@ -63,8 +64,10 @@ struct endpoint {
 	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
 	/* Sets derived parameters of one call; false: call_fail() was told why. */
 	bool (*prepare)(struct request *request, struct call *call);
-	/* Makes the answer of one call from its rows; NULL: by the kind of query. */
+	/* Makes the answer of one call from its rows, which may not be committed yet; NULL: by the kind of query. */
 	void (*finish)(struct request *request, struct call *call, const struct db_result *result);
+	/* After the commit, unless the answer is an error: wake-ups and the like. */
+	void (*follow)(struct request *request, struct call *call, const struct db_result *result);
 	request_step *steps[ENDPOINT_STEPS_MAX];
 };
 

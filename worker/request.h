@@ -71,6 +71,7 @@ struct request {
 	struct json body;
 	bool has_body;
 	struct calls *calls;
+	struct once *once; /* the request's Idempotency-Key */
 	void *state; /* of an endpoint with steps of its own */
 	struct waiter *waiter; /* while it waits for work */
 

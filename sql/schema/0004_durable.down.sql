@@ -1,3 +1,4 @@
+DROP FUNCTION agentd_claim, agentd_duplicate;
 DROP TABLE idempotency_keys, limit_windows, task_slots, limits;
 DROP INDEX tasks_unique, tasks_undecided, tasks_parked, tasks_ready_special, tasks_ready, workflows_deadline;
 ALTER TABLE agents DROP COLUMN seen_until;

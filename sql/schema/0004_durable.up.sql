@@ -85,6 +85,17 @@ CREATE TABLE idempotency_keys (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (tenant, owner, key, element)
 );
+-- SQLSTATEs of their own (shared/error.def): a request with this key is at work; it has been answered meanwhile.
+CREATE FUNCTION agentd_claim(claim text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(claim, 0)) THEN
+        RAISE EXCEPTION 'a request with this Idempotency-Key is at work' USING ERRCODE = 'AG409';
+    END IF;
+END $$;
+CREATE FUNCTION agentd_duplicate() RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a request with this Idempotency-Key has been answered' USING ERRCODE = 'AG200';
+END $$;
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
 ALTER TABLE task_slots SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
