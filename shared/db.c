@@ -11,6 +11,7 @@
 #include "log.h"
 
 #include <event2/event.h>
+#include <limits.h>
 
 void
 db_wake(struct db *db)
@@ -63,8 +64,7 @@ db_send_then(struct db *db, enum query_id query, const struct slice *values, con
 		call = mem_alloc(sizeof(*call));
 	*call = (struct db_call){.values = values, .then = then, .done = done, .arg = arg};
 	call->deadline_us = clock_steady_us() + (int64_t)db->options.statement_timeout_ms * 1000;
-	TAILQ_INSERT_TAIL(&db->queues[lane], call, entry);
-	db->queued[lane]++;
+	db_queue_put(db, lane, call);
 	db->pending++;
 	db_wake(db);
 }
@@ -172,8 +172,7 @@ queue_again(struct db *db, struct db_execution *execution, bool alone)
 		TAILQ_REMOVE(&execution->calls, call, entry);
 		call->alone = call->alone || alone;
 		call->tries++;
-		TAILQ_INSERT_HEAD(&db->queues[execution->lane], call, entry);
-		db->queued[execution->lane]++;
+		db_queue_return(db, execution->lane, call);
 	}
 }
 
@@ -201,7 +200,7 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 	struct db_call *call;
 
 	if (execution->lane >= 0)
-		db->in_flight[execution->lane]--;
+		db->lanes[execution->lane].in_flight--;
 	if (status == DB_FAILED)
 		status = status_of(execution);
 	if (status == DB_OK) {
@@ -255,11 +254,10 @@ take_calls(struct db *db, int lane)
 	size_t bytes = 0;
 	struct db_call *call;
 
-	while (execution->count < most && (call = TAILQ_FIRST(&db->queues[lane]))) {
+	while (execution->count < most && (call = db_queue_first(db, lane))) {
 		if (execution->count > 0 && (call->alone || bytes + call_bytes(query, call) > DB_BATCH_BYTES))
 			break;
-		TAILQ_REMOVE(&db->queues[lane], call, entry);
-		db->queued[lane]--;
+		(void)db_queue_take(db, lane);
 		if (!db_encode_check(query, call->values)) {
 			answer_without_rows(db, call, DB_FAILED, NULL);
 			continue;
@@ -284,37 +282,32 @@ fail_queue(struct db *db, int lane, enum db_status status, int64_t due_us)
 {
 	struct db_call *call;
 
-	while ((call = TAILQ_FIRST(&db->queues[lane])) && call->deadline_us <= due_us) {
-		TAILQ_REMOVE(&db->queues[lane], call, entry);
-		db->queued[lane]--;
+	while ((call = db_queue_take_due(db, lane, due_us)))
 		answer_without_rows(db, call, status, NULL);
-	}
 }
 
 static void
 refuse_surplus(struct db *db, int lane)
 {
-	while (db->queued[lane] > DB_QUEUE_MAX) {
-		struct db_call *call = TAILQ_LAST(&db->queues[lane], db_calls);
-		TAILQ_REMOVE(&db->queues[lane], call, entry);
-		db->queued[lane]--;
-		answer_without_rows(db, call, DB_OVERLOADED, NULL);
-	}
+	while (db->lanes[lane].queued > DB_QUEUE_MAX)
+		answer_without_rows(db, db_queue_take_surplus(db, lane), DB_OVERLOADED, NULL);
 }
 
 static void
 dispatch_lane(struct db *db, int lane)
 {
-	bool batch = query_table[lane % QUERY_COUNT].kind == QUERY_KIND_BATCH;
+	const struct query *query = &query_table[lane % QUERY_COUNT];
+	int most = query->kind == QUERY_KIND_BATCH ? query->parallel : INT_MAX;
+	struct db_lane *at = &db->lanes[lane];
 	struct db_connection *connection;
 	struct db_execution *execution;
 
 	refuse_surplus(db, lane);
-	while (db->queued[lane] && (!batch || db->in_flight[lane] < query_table[lane % QUERY_COUNT].parallel) && (connection = least_busy(db))) {
+	while (at->queued && at->in_flight < most && (connection = least_busy(db))) {
 		execution = take_calls(db, lane);
 		if (!execution)
 			continue;
-		db->in_flight[lane]++;
+		at->in_flight++;
 		db_connection_send(connection, execution);
 	}
 }
@@ -327,7 +320,7 @@ on_dispatch(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (int lane = 0; lane < DB_LANES; lane++) {
-		if (!db->queued[lane])
+		if (!db->lanes[lane].queued)
 			continue;
 		if (db_ready(db))
 			dispatch_lane(db, lane);
@@ -350,7 +343,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < db->options.pool_size; i++)
 		db_connection_tick(&db->connections[i], now_us);
 	for (int lane = 0; lane < DB_LANES; lane++)
-		if (db->queued[lane])
+		if (db->lanes[lane].queued)
 			fail_queue(db, lane, DB_TIMEOUT, now_us);
 }
 
@@ -369,8 +362,7 @@ db_new(struct event_base *base, const struct db_options *options)
 	INVARIANT(db->dispatch && db->tick);
 	event_add(db->tick, &interval);
 	TAILQ_INIT(&db->unused);
-	for (int i = 0; i < DB_LANES; i++)
-		TAILQ_INIT(&db->queues[i]);
+	db_queue_init(db);
 	db->connections = mem_zero((size_t)options->pool_size * sizeof(*db->connections));
 	for (int i = 0; i < options->pool_size; i++) {
 		db->connections[i].db = db;
@@ -388,8 +380,7 @@ db_free(struct db *db)
 
 	for (int i = 0; i < db->options.pool_size; i++)
 		db_connection_free(&db->connections[i]);
-	for (int i = 0; i < DB_LANES; i++)
-		TAILQ_CONCAT(&db->unused, &db->queues[i], entry);
+	db_queue_free(db);
 	while ((call = TAILQ_FIRST(&db->unused))) {
 		TAILQ_REMOVE(&db->unused, call, entry);
 		free(call);

@@ -7,6 +7,7 @@
 
 #include <libpq-fe.h>
 #include <sys/queue.h>
+#include <uthash.h>
 
 struct event;
 
@@ -69,6 +70,23 @@ struct db_connection {
 	int backoff_ms;
 };
 
+/* The calls of one tenant that wait in a lane. */
+struct db_line {
+	TAILQ_ENTRY(db_line) entry;
+	struct db_calls calls;
+	int count;
+	int64_t tenant;
+	UT_hash_handle hh;
+};
+TAILQ_HEAD(db_lines, db_line);
+
+struct db_lane {
+	struct db_lines turn; /* whose call is taken next stands first */
+	struct db_line *by_tenant;
+	int queued;
+	int in_flight; /* executions */
+};
+
 struct db {
 	struct event_base *base;
 	struct db_options options;
@@ -77,14 +95,28 @@ struct db {
 	struct db_connection *connections;
 	struct event *dispatch;
 	struct event *tick;
-	struct db_calls queues[DB_LANES];
-	int queued[DB_LANES];
-	int in_flight[DB_LANES]; /* executions */
+	struct db_lane lanes[DB_LANES];
+	struct db_lines unused_lines;
 	int pending;
 	struct db_calls unused; /* call records to use again */
 	struct buf scratch;
 	char last_error[512];
 };
+
+/* db_queue.c */
+void db_queue_init(struct db *db);
+void db_queue_free(struct db *db);
+void db_queue_put(struct db *db, int lane, struct db_call *call);
+/* Back to the head of its line. */
+void db_queue_return(struct db *db, int lane, struct db_call *call);
+/* Whose turn it is, or NULL. */
+struct db_call *db_queue_first(struct db *db, int lane);
+/* The same, taken out; there must be one. */
+struct db_call *db_queue_take(struct db *db, int lane);
+/* The last call of the tenant who has the most. */
+struct db_call *db_queue_take_surplus(struct db *db, int lane);
+/* A call that has waited too long, or NULL. */
+struct db_call *db_queue_take_due(struct db *db, int lane, int64_t due_us);
 
 /* db_connection.c */
 void db_connection_start(struct db_connection *connection);
