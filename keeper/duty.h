@@ -10,6 +10,7 @@
 #include "base.h"
 #include "db.h"
 #include "heritage.h"
+#include "relay.h"
 #include "settle.h"
 
 struct duty;
@@ -19,6 +20,7 @@ struct keeper {
 	struct event_base *base;
 	struct db *db;
 	struct settler settler;
+	struct relay *relay;
 	bool ready_told;
 };
 
@@ -40,5 +42,6 @@ void decide_run(struct keeper *keeper, struct duty *duty);    /* decide.c */
 void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
+void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
 
 #endif

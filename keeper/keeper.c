@@ -22,6 +22,7 @@ static struct duty duties[] = {
     {.name = "decide", .run = decide_run},
     {.name = "deadlines", .run = deadlines_run},
     {.name = "unpark", .run = unpark_run},
+    {.name = "nodes", .run = nodes_run, .pause_ms = 2000},
     {.name = "forget", .run = forget_run, .pause_ms = 60000},
 };
 
@@ -103,7 +104,12 @@ keeper_main(const struct heritage *heritage)
 	struct event *events[3];
 
 	INVARIANT(keeper.base);
+	keeper.relay = relay_new(keeper.base, heritage);
+	options.listen = config->db_prepared ? "agentd_ready" : NULL;
+	options.notified = relay_hear;
+	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);
+	relay_use(keeper.relay, keeper.db);
 	keeper.settler = (struct settler){keeper.db, heritage};
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		duties[i].keeper = &keeper;
@@ -112,6 +118,7 @@ keeper_main(const struct heritage *heritage)
 	events[2] = add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
 	event_base_dispatch(keeper.base);
 	db_free(keeper.db);
+	relay_free(keeper.relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
 		event_free(events[i]);
 	event_base_free(keeper.base);

@@ -18,6 +18,9 @@
 struct event_base;
 struct db;
 
+/* Something was said on the channel that is listened to. */
+typedef void db_notified(void *arg, const char *payload);
+
 struct db_options {
 	const char *url;              /* libpq connection string */
 	const char *application_name; /* seen in pg_stat_activity */
@@ -26,7 +29,10 @@ struct db_options {
 	int statement_timeout_ms; /* of one execution, and of the wait for its turn */
 	int retries;              /* after a deadlock or serialization failure */
 	bool prepare;             /* false: unnamed statements, for poolers that hand out connections by transaction */
-	bool test_clock;          /* now() is agentd_test.now(): see tests/scenario/README.md */
+	const char *listen;       /* a channel, or NULL */
+	db_notified *notified;
+	void *notified_arg;
+	bool test_clock; /* now() is agentd_test.now(): see tests/scenario/README.md */
 };
 
 enum db_status {

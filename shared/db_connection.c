@@ -126,6 +126,17 @@ send_settings(struct db_connection *connection)
 }
 
 static bool
+send_listen(struct db_connection *connection)
+{
+	char text[80];
+
+	if (!connection->db->options.listen)
+		return true;
+	snprintf(text, sizeof(text), "LISTEN %s", connection->db->options.listen);
+	return PQsendQueryParams(connection->conn, text, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+static bool
 send_prepares(struct db_connection *connection)
 {
 	char name[16];
@@ -150,7 +161,7 @@ prepare(struct db_connection *connection)
 	connection_move(connection, DB_CONNECTION_PREPARING);
 	setup->deadline_us = connection->deadline_us;
 	if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn) ||
-	    !send_settings(connection) || !send_prepares(connection) || !PQpipelineSync(connection->conn)) {
+	    !send_settings(connection) || !send_listen(connection) || !send_prepares(connection) || !PQpipelineSync(connection->conn)) {
 		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 		return;
 	}
@@ -336,6 +347,19 @@ take_result(struct db_connection *connection, PGresult *result)
 }
 
 static void
+hear(struct db_connection *connection)
+{
+	const struct db_options *options = &connection->db->options;
+	PGnotify *notify;
+
+	while ((notify = PQnotifies(connection->conn))) {
+		if (options->notified)
+			options->notified(options->notified_arg, notify->extra);
+		PQfreemem(notify);
+	}
+}
+
+static void
 read_results(struct db_connection *connection)
 {
 	if (!PQconsumeInput(connection->conn)) {
@@ -353,6 +377,8 @@ read_results(struct db_connection *connection)
 	}
 	if (PQstatus(connection->conn) == CONNECTION_BAD)
 		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	else
+		hear(connection);
 }
 
 static void

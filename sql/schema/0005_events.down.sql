@@ -1,2 +1,2 @@
-DROP TABLE events;
+DROP TABLE events, nodes;
 DROP SEQUENCE events_seq;

@@ -14,3 +14,13 @@ CREATE TABLE events (
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 CREATE INDEX events_order ON events (tenant, xid, seq);
 CREATE INDEX events_workflow ON events (tenant, workflow_id, xid, seq) WHERE workflow_id IS NOT NULL;
+
+-- Which nodes there are: each keeper says every two seconds that its node is alive.
+CREATE TABLE nodes (
+    id         uuid PRIMARY KEY,
+    name       text NOT NULL,
+    version    text NOT NULL,
+    started_at timestamptz NOT NULL,
+    seen_at    timestamptz NOT NULL
+);
+ALTER TABLE nodes SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
