@@ -93,19 +93,19 @@ keeper_main(const struct heritage *heritage)
 	static const struct timeval tick = {.tv_usec = TICK_US};
 	const struct config *config = heritage->config;
 	struct keeper keeper = {.heritage = heritage, .base = event_base_new()};
-	struct db_options options = {.url = heritage->database_url,
+	struct db_options options = {.url = heritage->direct_url,
 	                             .application_name = "agentd keeper",
 	                             .pool_size = 1,
 	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
-	                             .prepare = config->db_prepared,
+	                             .prepare = config->db_prepared || *config->db_direct_url,
 	                             .test_clock = *config->test_clock};
 	struct event *events[3];
 
 	INVARIANT(keeper.base);
 	keeper.relay = relay_new(keeper.base, heritage);
-	options.listen = config->db_prepared ? "agentd_ready" : NULL;
+	options.listen = options.prepare ? "agentd_ready" : NULL;
 	options.notified = relay_hear;
 	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);

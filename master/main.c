@@ -43,6 +43,8 @@ database_of(const struct config *config)
 	struct state_user user = {.uid = (uid_t)-1};
 	char *folder, *url;
 
+	if (*config->db_direct_url)
+		return mem_string(config->db_direct_url);
 	if (!config->embedded)
 		return config_database_url(config);
 	folder = state_folder(config->state_dir, &user);

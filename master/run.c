@@ -141,8 +141,9 @@ start(struct master *master)
 	if (master->heritage.listen_fd < 0 || !start_database(master))
 		return false;
 	master->heritage.database_url = master->database_url;
-	return migrate_up(master->database_url, MIGRATE_LATEST) &&
-	       user_first_admin(master->database_url, config->admin_username, config->admin_password);
+	master->heritage.direct_url = *config->db_direct_url ? config->db_direct_url : master->database_url;
+	return migrate_up(master->heritage.direct_url, MIGRATE_LATEST) &&
+	       user_first_admin(master->heritage.direct_url, config->admin_username, config->admin_password);
 }
 
 int

@@ -17,6 +17,7 @@ struct limit_table;
 struct heritage {
 	const struct config *config;
 	const char *database_url;
+	const char *direct_url; /* the same, past any pooler */
 	const char *secret;          /* signs tokens */
 	const char *previous_secret; /* still verifies; "" when there is none */
 	struct scoreboard *board;
