@@ -43,5 +43,8 @@ void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
 void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
+void archive_tasks_run(struct keeper *keeper, struct duty *duty); /* archive.c */
+void archive_workflows_run(struct keeper *keeper, struct duty *duty);
+void partitions_run(struct keeper *keeper, struct duty *duty);
 
 #endif

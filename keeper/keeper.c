@@ -23,6 +23,9 @@ static struct duty duties[] = {
     {.name = "deadlines", .run = deadlines_run},
     {.name = "unpark", .run = unpark_run},
     {.name = "nodes", .run = nodes_run, .pause_ms = 2000},
+    {.name = "archive tasks", .run = archive_tasks_run},
+    {.name = "archive workflows", .run = archive_workflows_run},
+    {.name = "partitions", .run = partitions_run, .pause_ms = 60000},
     {.name = "forget", .run = forget_run, .pause_ms = 60000},
 };
 

@@ -168,14 +168,14 @@ macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0
 	if (query == "")
 		fail("SQL before the first '-- name:'")
 	line = $0
-	if (line ~ /@tenant::/)
-		tenant_named = 1
 	while (match(line, /\{[A-Z_]+\}/)) {
 		name = substr(line, RSTART + 1, RLENGTH - 2)
 		if (!(name in macros) && !(name in common))
 			fail("macro " name " is not defined above")
 		line = substr(line, 1, RSTART - 1) ((name in macros) ? macros[name] : common[name]) substr(line, RSTART + RLENGTH)
 	}
+	if (line ~ /@tenant::/)
+		tenant_named = 1
 	text = text (text == "" ? "" : "\n") line
 	if (line ~ /;$/) {
 		sub(/;$/, "", text)

@@ -75,31 +75,54 @@ add_tasks(struct request *request, const struct db_result *result)
 	return STEP_NEXT;
 }
 
+/* The workflow and its tasks are both in the hot tables, or both in the archive. */
+struct lookup {
+	struct slice *values;
+	enum query_id tasks;
+	bool archive;
+};
+
+static enum step ask_workflow(struct request *request, bool archive);
+
 static enum step
 ask_tasks(struct request *request, const struct db_result *result)
 {
+	const struct lookup *lookup = request->state;
 	struct json_writer writer;
 
+	if (result->count == 0 && !lookup->archive)
+		return ask_workflow(request, true);
 	if (result->count == 0)
 		return request_fail(request, ERROR_NOT_FOUND, "there is no such workflow, or it is not yours");
 	json_write_begin(&writer, &request->reply);
 	rows_write_object(&writer, result, 0);
-	return ask_send(request, QUERY_WORKFLOW_TASKS, request->state, add_tasks);
+	return ask_send(request, lookup->tasks, lookup->values, add_tasks);
+}
+
+static enum step
+ask_workflow(struct request *request, bool archive)
+{
+	enum query_id query = archive ? QUERY_WORKFLOW_GET_DONE : QUERY_WORKFLOW_GET;
+	struct slice *values = ask_values(request, query);
+	struct lookup *lookup = request->state;
+
+	lookup->archive = archive;
+	lookup->tasks = archive ? QUERY_WORKFLOW_TASKS_DONE : QUERY_WORKFLOW_TASKS;
+	lookup->values = ask_values(request, lookup->tasks);
+	ask_set(values, query, "tenant", ask_tenant(request));
+	ask_set(values, query, "id", request->path_values[0]);
+	ask_set(lookup->values, lookup->tasks, "tenant", ask_tenant(request));
+	ask_set(lookup->values, lookup->tasks, "id", request->path_values[0]);
+	return ask_send(request, query, values, ask_tasks);
 }
 
 enum step
 api_workflow_get(struct request *request)
 {
-	struct slice *values = ask_values(request, QUERY_WORKFLOW_GET);
-	struct slice *task_values = ask_values(request, QUERY_WORKFLOW_TASKS);
 	uint8_t id[UUID_SIZE];
 
 	if (!uuid_parse(request->path_values[0], id))
 		return request_fail(request, ERROR_NOT_FOUND, "there is no such workflow, or it is not yours");
-	ask_set(values, QUERY_WORKFLOW_GET, "tenant", ask_tenant(request));
-	ask_set(values, QUERY_WORKFLOW_GET, "id", request->path_values[0]);
-	ask_set(task_values, QUERY_WORKFLOW_TASKS, "tenant", ask_tenant(request));
-	ask_set(task_values, QUERY_WORKFLOW_TASKS, "id", request->path_values[0]);
-	request->state = task_values;
-	return ask_send(request, QUERY_WORKFLOW_GET, values, ask_tasks);
+	request->state = arena_zero(&request->arena, sizeof(struct lookup));
+	return ask_workflow(request, false);
 }

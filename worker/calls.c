@@ -226,6 +226,14 @@ call_end(struct call *call)
 		request_resume(request, STEP_NEXT);
 }
 
+static bool
+is_elsewhere(const struct call *call, const struct db_result *result)
+{
+	const struct endpoint *endpoint = call->request->endpoint;
+
+	return result->count == 0 && endpoint->elsewhere && call->query != (enum query_id)(endpoint->elsewhere - 1);
+}
+
 static void
 call_done(void *arg, const struct db_result *result)
 {
@@ -234,6 +242,8 @@ call_done(void *arg, const struct db_result *result)
 	call->again = false;
 	if (result->status != DB_OK)
 		call_failed(call, result);
+	else if (is_elsewhere(call, result))
+		call_again(call, (enum query_id)(call->request->endpoint->elsewhere - 1));
 	else
 		call_write(call, result);
 	if (call->again)

@@ -107,28 +107,41 @@ SELECT {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
 FROM tasks t
 WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
 
--- name: task_list :many
-SELECT {TASK_COLUMNS}, t.id AS _cursor
-FROM tasks t
-WHERE t.tenant = @tenant::int
-  AND (@cursor::uuid IS NULL OR t.id < @cursor::uuid)
-  AND (@status::text IS NULL OR t.status = @status::text)
-  AND (@role::text IS NULL OR t.role = @role::text)
-  AND (@agent_id::text IS NULL OR t.agent_id = @agent_id::text OR t.leased_by = @agent_id::text)
-  AND (@workflow_id::uuid IS NULL OR t.workflow_id = @workflow_id::uuid)
-  AND (@label::text IS NULL
-      OR t.labels ->> split_part(@label::text, ':', 1) = substr(@label::text, strpos(@label::text, ':') + 1))
+-- macro: TASK_FILTER
+t.tenant = @tenant::int
+AND (@cursor::uuid IS NULL OR t.id < @cursor::uuid)
+AND (@status::text IS NULL OR t.status = @status::text)
+AND (@role::text IS NULL OR t.role = @role::text)
+AND (@agent_id::text IS NULL OR t.agent_id = @agent_id::text OR t.leased_by = @agent_id::text)
+AND (@workflow_id::uuid IS NULL OR t.workflow_id = @workflow_id::uuid)
+AND (@label::text IS NULL
+    OR t.labels ->> split_part(@label::text, ':', 1) = substr(@label::text, strpos(@label::text, ':') + 1))
 ORDER BY t.id DESC
+LIMIT @limit::int + 1
+-- end
+
+-- name: task_list :many
+SELECT * FROM (
+    (SELECT {TASK_COLUMNS}, t.id AS _cursor FROM tasks t WHERE {TASK_FILTER})
+    UNION ALL
+    (SELECT {TASK_COLUMNS}, t.id AS _cursor FROM tasks_done t WHERE {TASK_FILTER})) t
+ORDER BY _cursor DESC
 LIMIT @limit::int + 1;
+
+-- macro: DEAD_FILTER
+t.tenant = @tenant::int AND t.status = 'dead' AND (@cursor::uuid IS NULL OR t.id < @cursor::uuid)
+AND (@role::text IS NULL OR t.role = @role::text)
+ORDER BY t.id DESC
+LIMIT @limit::int + 1
+-- end
 
 -- name: task_dead :many
 -- The dead letters: no attempt is left.
-SELECT {TASK_COLUMNS}, t.id AS _cursor
-FROM tasks t
-WHERE t.tenant = @tenant::int AND t.status = 'dead'
-  AND (@cursor::uuid IS NULL OR t.id < @cursor::uuid)
-  AND (@role::text IS NULL OR t.role = @role::text)
-ORDER BY t.id DESC
+SELECT * FROM (
+    (SELECT {TASK_COLUMNS}, t.id AS _cursor FROM tasks t WHERE {DEAD_FILTER})
+    UNION ALL
+    (SELECT {TASK_COLUMNS}, t.id AS _cursor FROM tasks_done t WHERE {DEAD_FILTER})) t
+ORDER BY _cursor DESC
 LIMIT @limit::int + 1;
 
 -- name: task_attempts :many

@@ -34,19 +34,26 @@ SELECT {WORKFLOW_COLUMNS}
 FROM workflows w
 WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 
--- name: workflow_list :many
-SELECT {WORKFLOW_COLUMNS}, w.id AS _cursor
-FROM workflows w
-WHERE w.tenant = @tenant::int
-  AND (@cursor::uuid IS NULL OR w.id < @cursor::uuid)
-  AND (@status::text IS NULL OR w.status = @status::text)
-  AND (@template::text IS NULL OR w.template = @template::text)
-  AND (@schedule_id::uuid IS NULL OR w.schedule_id = @schedule_id::uuid)
-  AND (@created_after::text IS NULL OR w.created_at >= @created_after::text::timestamptz)
-  AND (@created_before::text IS NULL OR w.created_at < @created_before::text::timestamptz)
-  AND (@label::text IS NULL
-      OR w.labels ->> split_part(@label::text, ':', 1) = substr(@label::text, strpos(@label::text, ':') + 1))
+-- macro: WORKFLOW_FILTER
+w.tenant = @tenant::int
+AND (@cursor::uuid IS NULL OR w.id < @cursor::uuid)
+AND (@status::text IS NULL OR w.status = @status::text)
+AND (@template::text IS NULL OR w.template = @template::text)
+AND (@schedule_id::uuid IS NULL OR w.schedule_id = @schedule_id::uuid)
+AND (@created_after::text IS NULL OR w.created_at >= @created_after::text::timestamptz)
+AND (@created_before::text IS NULL OR w.created_at < @created_before::text::timestamptz)
+AND (@label::text IS NULL
+    OR w.labels ->> split_part(@label::text, ':', 1) = substr(@label::text, strpos(@label::text, ':') + 1))
 ORDER BY w.id DESC
+LIMIT @limit::int + 1
+-- end
+
+-- name: workflow_list :many
+SELECT * FROM (
+    (SELECT {WORKFLOW_COLUMNS}, w.id AS _cursor FROM workflows w WHERE {WORKFLOW_FILTER})
+    UNION ALL
+    (SELECT {WORKFLOW_COLUMNS}, w.id AS _cursor FROM workflows_done w WHERE {WORKFLOW_FILTER})) w
+ORDER BY _cursor DESC
 LIMIT @limit::int + 1;
 
 -- name: workflow_graph :one

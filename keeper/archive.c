@@ -1,0 +1,98 @@
+/*
+ * archive.c - moves finished work out of the hot tables, keeps partitions ahead of time, and drops what is past retention.
+ *
+ * A part at a time, so that live work is not held up: while a part was full the next run comes at once. Any number of
+ * keepers may do it side by side: rows are locked with SKIP LOCKED, partitions under an advisory lock.
+ */
+#include "config.h"
+#include "duty.h"
+#include "log.h"
+
+enum { TASKS_MAX = 1000, WORKFLOWS_MAX = 50, FULL_PAUSE_MS = 50, IDLE_PAUSE_MS = 5000 };
+
+static struct slice values[3][QUERY_PARAMS_MAX];
+
+static void
+set_number(struct slice *row, enum query_id query, const char *name, int64_t number)
+{
+	static char texts[16][24];
+	static int next;
+	char *text = texts[next++];
+
+	INVARIANT(next <= 16);
+	snprintf(text, sizeof(texts[0]), "%lld", (long long)number);
+	row[db_param(query, name)] = slice_of(text);
+}
+
+static void
+set_values(const struct config *config)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	set_number(values[0], QUERY_KEEPER_ARCHIVE_TASKS, "after_s", config->archive_after_s);
+	set_number(values[0], QUERY_KEEPER_ARCHIVE_TASKS, "failed_after_s", config->archive_failed_after_s);
+	set_number(values[0], QUERY_KEEPER_ARCHIVE_TASKS, "max", TASKS_MAX);
+	set_number(values[1], QUERY_KEEPER_ARCHIVE_WORKFLOWS, "after_s", config->archive_after_s);
+	set_number(values[1], QUERY_KEEPER_ARCHIVE_WORKFLOWS, "failed_after_s", config->archive_failed_after_s);
+	set_number(values[1], QUERY_KEEPER_ARCHIVE_WORKFLOWS, "max", WORKFLOWS_MAX);
+	set_number(values[2], QUERY_KEEPER_PARTITIONS, "event_days", config->events_retention_days);
+	set_number(values[2], QUERY_KEEPER_PARTITIONS, "done_days", config->retention_days);
+}
+
+/* The pause before the next run depends on whether there was more than a run takes. */
+static void
+finish(struct duty *duty, const struct db_result *result, int64_t full)
+{
+	int64_t moved = result->status == DB_OK && result->count ? strtoll(db_get(result, 0, "moved").data, NULL, 10) : 0;
+
+	duty->pause_ms = moved >= full ? FULL_PAUSE_MS : IDLE_PAUSE_MS;
+	duty_done(duty);
+}
+
+static void
+tasks_moved(void *arg, const struct db_result *result)
+{
+	finish(arg, result, TASKS_MAX);
+}
+
+static void
+workflows_moved(void *arg, const struct db_result *result)
+{
+	finish(arg, result, WORKFLOWS_MAX);
+}
+
+static void
+partitioned(void *arg, const struct db_result *result)
+{
+	struct duty *duty = arg;
+
+	if (result->status != DB_OK)
+		log_warning("keeper", "partitions could not be made or dropped", LOG_TEXT("reason", result->message));
+	else if (!slice_is(db_get(result, 0, "dropped"), "0"))
+		log_info("keeper", "partitions past retention were dropped", LOG_SLICE("count", db_get(result, 0, "dropped")));
+	duty_done(duty);
+}
+
+void
+archive_tasks_run(struct keeper *keeper, struct duty *duty)
+{
+	set_values(keeper->heritage->config);
+	db_send(keeper->db, QUERY_KEEPER_ARCHIVE_TASKS, values[0], tasks_moved, duty);
+}
+
+void
+archive_workflows_run(struct keeper *keeper, struct duty *duty)
+{
+	set_values(keeper->heritage->config);
+	db_send(keeper->db, QUERY_KEEPER_ARCHIVE_WORKFLOWS, values[1], workflows_moved, duty);
+}
+
+void
+partitions_run(struct keeper *keeper, struct duty *duty)
+{
+	set_values(keeper->heritage->config);
+	db_send(keeper->db, QUERY_KEEPER_PARTITIONS, values[2], partitioned, duty);
+}
