@@ -43,5 +43,7 @@ void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
 void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
+void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
+void expire_memory_run(struct keeper *keeper, struct duty *duty); /* expire_memory.c */
 
 #endif

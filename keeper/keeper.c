@@ -24,6 +24,8 @@ static struct duty duties[] = {
     {.name = "unpark", .run = unpark_run},
     {.name = "nodes", .run = nodes_run, .pause_ms = 2000},
     {.name = "forget", .run = forget_run, .pause_ms = 60000},
+    {.name = "redeliver", .run = redeliver_run},
+    {.name = "expire_memory", .run = expire_memory_run},
 };
 
 void
