@@ -36,13 +36,13 @@ struct duty {
 
 void duty_done(struct duty *duty);
 
-void leases_run(struct keeper *keeper, struct duty *duty);    /* leases.c */
-void due_run(struct keeper *keeper, struct duty *duty);       /* due.c */
-void decide_run(struct keeper *keeper, struct duty *duty);    /* decide.c */
-void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
-void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
-void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
-void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
+void leases_run(struct keeper *keeper, struct duty *duty);        /* leases.c */
+void due_run(struct keeper *keeper, struct duty *duty);           /* due.c */
+void decide_run(struct keeper *keeper, struct duty *duty);        /* decide.c */
+void deadlines_run(struct keeper *keeper, struct duty *duty);     /* deadlines.c */
+void unpark_run(struct keeper *keeper, struct duty *duty);        /* unpark.c */
+void forget_run(struct keeper *keeper, struct duty *duty);        /* forget.c */
+void nodes_run(struct keeper *keeper, struct duty *duty);         /* nodes.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
 void expire_memory_run(struct keeper *keeper, struct duty *duty); /* expire_memory.c */
 

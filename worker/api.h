@@ -68,6 +68,7 @@ enum step api_inbox(struct request *request);
 bool api_memory_put_prepare(struct request *request, struct call *call);
 bool api_memory_delete_prepare(struct request *request, struct call *call);
 void api_memory_get_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_memory_get_follow(struct request *request, struct call *call, const struct db_result *result);
 void api_memory_change_finish(struct request *request, struct call *call, const struct db_result *result);
 
 #endif

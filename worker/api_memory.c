@@ -96,9 +96,17 @@ api_memory_change_finish(struct request *request, struct call *call, const struc
 	}
 }
 
+void
+api_memory_get_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	call_finish(request, call, result);
+	if (result->count)
+		set_etag(request, result);
+}
+
 /* Nobody waits for the record of a read; what many requests leave goes out together. */
-static void
-record_read(struct request *request, struct call *call, const struct db_result *result)
+void
+api_memory_get_follow(struct request *request, struct call *call, const struct db_result *result)
 {
 	struct slice values[QUERY_PARAMS_MAX] = {0};
 
@@ -109,14 +117,4 @@ record_read(struct request *request, struct call *call, const struct db_result *
 	ask_set(values, QUERY_MEMORY_READ, "agent_id", call_value(call, "agent_id"));
 	ask_set(values, QUERY_MEMORY_READ, "actor", request->principal.name);
 	aside_send(request->worker->db, QUERY_MEMORY_READ, values, NULL, NULL);
-}
-
-void
-api_memory_get_finish(struct request *request, struct call *call, const struct db_result *result)
-{
-	call_finish(request, call, result);
-	if (!result->count)
-		return;
-	set_etag(request, result);
-	record_read(request, call, result);
 }

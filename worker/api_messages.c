@@ -103,14 +103,17 @@ api_message_follow(struct request *request, struct call *call, const struct db_r
 		wake(request, "inbox", SLICE("*"));
 }
 
+/* A filter that has an index of its own has a statement of its own: plans are made without the values. */
 bool
 api_messages_prepare(struct request *request, struct call *call)
 {
 	(void)request;
 	if (call_value(call, "thread_id").data)
-		call_switch(call, QUERY_MESSAGE_THREAD);
+		call_switch(call, QUERY_MESSAGE_LIST_THREAD);
 	else if (slice_is(call_value(call, "undeliverable"), "true"))
-		call_switch(call, QUERY_MESSAGE_UNDELIVERABLE);
+		call_switch(call, QUERY_MESSAGE_LIST_UNDELIVERABLE);
+	else if (call_value(call, "from_agent_id").data)
+		call_switch(call, QUERY_MESSAGE_LIST_FROM);
 	return true;
 }
 

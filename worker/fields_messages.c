@@ -43,8 +43,8 @@ SCHEMA(message, "Message", UUID("id"), TEXT("from_agent_id"), TEXT("to_agent_id"
        UUID("thread_id", DOC("the message that began the thread")), TEXT("status", .choices = message_states),
        TEXT("received_by"), INT("delivery_count", DOC("how often it was handed out")),
        BOOL("undeliverable", DOC("it was handed out as often as is allowed and never acknowledged")),
-       TIME("ack_until", DOC("then it is delivered again")), TIME("sent_at"), TIME("received_at"),
-       TIME("processed_at"), ARRAY("recipients", .element = FIELD_TEXT, DOC("of a broadcast")));
+       TIME("ack_until", DOC("then it is delivered again")), TIME("sent_at"), TIME("received_at"), TIME("processed_at"),
+       ARRAY("recipients", .element = FIELD_TEXT, DOC("of a broadcast")));
 
 static const char *const validation_verdicts[] = {"approved", "needs_revision", "rejected", NULL};
 static const char *const final_verdicts[] = {"final_approved", "review_needed", "rejected", NULL};

@@ -33,8 +33,9 @@ WITH RECURSIVE req AS MATERIALIZED (
         LEFT JOIN LATERAL (SELECT version, type, created_by, created_at, {MEMORY_ALIVE} AS alive FROM memory
             WHERE tenant = q.tenant AND owner = q.owner AND key = q.key OFFSET 0) m ON true
         LEFT JOIN LATERAL (SELECT version FROM memory_history
-            WHERE tenant = q.tenant AND owner = q.owner AND key = q.key AND op IN ('write', 'delete', 'expire')
-            ORDER BY id DESC LIMIT 1) h ON m.version IS NULL
+            WHERE m.version IS NULL AND tenant = q.tenant AND owner = q.owner AND key = q.key
+              AND op IN ('write', 'delete', 'expire')
+            ORDER BY id DESC LIMIT 1) h ON true
     UNION ALL
     SELECT t.tenant, t.owner, t.key, r.nth, r.ord, j.result,
         t.version + CASE WHEN j.result IN ('created', 'changed') THEN 1 ELSE 0 END,

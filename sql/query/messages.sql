@@ -14,7 +14,7 @@ m.ack_until, m.sent_at, m.received_at, m.processed_at
   AND (@to_agent_id::text IS NULL OR m.to_agent_id = @to_agent_id::text)
   AND (@message_type::text IS NULL OR m.message_type = @message_type::text)
   AND (@status::text IS NULL OR m.status = @status::text)
-  AND (@thread_id::uuid IS NULL OR m.thread_id = @thread_id::uuid)
+  AND (@thread_id::uuid IS NULL OR coalesce(m.thread_id, m.id) = @thread_id::uuid)
   AND (@undeliverable::bool IS NULL OR m.undeliverable = @undeliverable::bool)
 -- end
 
@@ -103,6 +103,7 @@ FROM req r;
 -- sent -> received, for the agent itself and then for its role. Requests are grouped by what they may take and each
 -- group is selected from once, because SKIP LOCKED does not skip what the same transaction locked. What a request has
 -- room for after its own messages it takes from the role's, so nothing stays while somebody could take it.
+-- A group's requests are arrays in order: upto[i] is the number of the last message that the i-th has room for.
 WITH req AS MATERIALIZED (
     SELECT r.*, a.role, sum(r.want) OVER (PARTITION BY r.tenant, r.agent_id ORDER BY r.ord)::int AS upto
     FROM unnest(@tenant::int[], @agent_id::text[], @max::int[], @setting_ack_s::int[])
@@ -110,36 +111,37 @@ WITH req AS MATERIALIZED (
         LEFT JOIN LATERAL (SELECT role FROM agents
             WHERE tenant = r.tenant AND agent_id = r.agent_id OFFSET 0) a ON true
 ), own AS MATERIALIZED (
-    SELECT w.tenant, w.agent_id, m.tid, row_number() OVER (PARTITION BY w.tenant, w.agent_id ORDER BY m.id) AS place
-    FROM (SELECT tenant, agent_id, max(upto) AS want FROM req GROUP BY tenant, agent_id) w
-        CROSS JOIN LATERAL (SELECT ctid AS tid, id FROM messages
-            WHERE tenant = w.tenant AND to_agent_id = w.agent_id AND status = 'sent'
-            ORDER BY id LIMIT w.want FOR UPDATE SKIP LOCKED) m
-), dealt AS MATERIALIZED (
-    SELECT r.ord, o.tid
-    FROM own o JOIN req r ON r.tenant = o.tenant AND r.agent_id = o.agent_id
-        AND o.place > r.upto - r.want AND o.place <= r.upto
+    SELECT w.agent_id, w.ack_s, m.tid, w.ords[width_bucket(m.place - 1, w.upto) + 1] AS ord
+    FROM (SELECT tenant, agent_id, max(ack_s) AS ack_s, max(upto) AS want, array_agg(ord ORDER BY ord) AS ords,
+            array_agg(upto::int8 ORDER BY ord) AS upto
+            FROM req GROUP BY tenant, agent_id) w
+        CROSS JOIN LATERAL (SELECT tid, row_number() OVER (ORDER BY id) AS place
+            FROM (SELECT ctid AS tid, id FROM messages
+                WHERE tenant = w.tenant AND to_agent_id = w.agent_id AND status = 'sent'
+                ORDER BY id LIMIT w.want FOR UPDATE SKIP LOCKED) m) m
 ), room AS MATERIALIZED (
-    SELECT r.ord, r.tenant, r.role, r.want - coalesce(d.count, 0) AS want,
-        sum(r.want - coalesce(d.count, 0)) OVER (PARTITION BY r.tenant, r.role ORDER BY r.ord)::int AS upto
-    FROM req r LEFT JOIN (SELECT ord, count(*)::int AS count FROM dealt GROUP BY ord) d ON d.ord = r.ord
+    SELECT r.*, sum(r.want) OVER (PARTITION BY r.tenant, r.role ORDER BY r.ord) AS upto
+    FROM (SELECT ord, max(tenant) AS tenant, max(agent_id) AS agent_id, max(role) AS role, max(ack_s) AS ack_s,
+            sum(want)::int AS want
+            FROM (SELECT ord, tenant, agent_id, role, ack_s, want FROM req
+                UNION ALL
+                SELECT ord, NULL, NULL, NULL, NULL, -1 FROM own) q
+            GROUP BY ord) r
     WHERE r.role IS NOT NULL
 ), of_role AS MATERIALIZED (
-    SELECT w.tenant, w.role, m.tid, row_number() OVER (PARTITION BY w.tenant, w.role ORDER BY m.id) AS place
-    FROM (SELECT tenant, role, max(upto) AS want FROM room GROUP BY tenant, role) w
-        CROSS JOIN LATERAL (SELECT ctid AS tid, id FROM messages
-            WHERE tenant = w.tenant AND to_role = w.role AND status = 'sent'
-            ORDER BY id LIMIT w.want FOR UPDATE SKIP LOCKED) m
-), granted AS MATERIALIZED (
-    SELECT ord, tid FROM dealt
-    UNION ALL
-    SELECT r.ord, o.tid
-    FROM of_role o JOIN room r ON r.tenant = o.tenant AND r.role = o.role
-        AND o.place > r.upto - r.want AND o.place <= r.upto
+    SELECT w.agent_ids[i.nth] AS agent_id, w.ack_s, m.tid, w.ords[i.nth] AS ord
+    FROM (SELECT tenant, role, max(ack_s) AS ack_s, max(upto) AS want, array_agg(ord ORDER BY ord) AS ords,
+            array_agg(agent_id ORDER BY ord) AS agent_ids, array_agg(upto ORDER BY ord) AS upto
+            FROM room GROUP BY tenant, role) w
+        CROSS JOIN LATERAL (SELECT tid, row_number() OVER (ORDER BY id) AS place
+            FROM (SELECT ctid AS tid, id FROM messages
+                WHERE tenant = w.tenant AND to_role = w.role AND status = 'sent'
+                ORDER BY id LIMIT w.want FOR UPDATE SKIP LOCKED) m) m
+        CROSS JOIN LATERAL (SELECT width_bucket(m.place - 1, w.upto) + 1 AS nth) i
 ), m AS (
-    UPDATE messages m SET status = 'received', received_at = now(), received_by = r.agent_id,
-        deliveries = m.deliveries + 1, ack_until = now() + coalesce(m.ack_s, r.ack_s) * interval '1 second'
-    FROM granted g JOIN req r ON r.ord = g.ord
+    UPDATE messages m SET status = 'received', received_at = now(), received_by = g.agent_id,
+        deliveries = m.deliveries + 1, ack_until = now() + coalesce(m.ack_s, g.ack_s) * interval '1 second'
+    FROM (SELECT ord, agent_id, ack_s, tid FROM own UNION ALL SELECT ord, agent_id, ack_s, tid FROM of_role) g
     WHERE m.ctid = g.tid
     RETURNING g.ord, m.*
 )
@@ -159,24 +161,18 @@ WHERE m.tenant = r.tenant AND m.id = r.id AND m.status = 'received' AND m.delive
 SELECT m.id
 FROM (SELECT DISTINCT tenant, id FROM unnest(@tenant::int[], @id::uuid[]) AS q(tenant, id) ORDER BY tenant, id) r
     CROSS JOIN LATERAL (SELECT id FROM messages WHERE tenant = r.tenant AND id = r.id FOR NO KEY UPDATE OFFSET 0) m;
-WITH req AS MATERIALIZED (
-    SELECT r.ord, h.tid, h.status, coalesce(r.delivery = h.deliveries, true) AS fits
-    FROM unnest(@tenant::int[], @id::uuid[], @delivery::int[]) WITH ORDINALITY AS r(tenant, id, delivery, ord)
-        CROSS JOIN LATERAL (SELECT ctid AS tid, status, deliveries FROM messages
-            WHERE tenant = r.tenant AND id = r.id OFFSET 0) h
-), acked AS (
-    UPDATE messages m SET status = 'processed', processed_at = now(), received_at = coalesce(m.received_at, now()),
-        ack_until = NULL, undeliverable = false
-    FROM (SELECT DISTINCT tid FROM req WHERE fits AND status <> 'processed') r
-    WHERE m.ctid = r.tid
-    RETURNING r.tid, m.*
-)
-SELECT r.ord, CASE WHEN r.fits THEN 'ok' ELSE 'stale' END AS _result, {MESSAGE_COLUMNS}
-FROM req r CROSS JOIN LATERAL (
-    SELECT * FROM acked x WHERE x.tid = r.tid
-    UNION ALL
-    SELECT r.tid, x.* FROM messages x
-    WHERE x.ctid = r.tid AND NOT EXISTS (SELECT FROM acked y WHERE y.tid = r.tid)) m
+UPDATE messages m SET status = 'processed', processed_at = now(), received_at = coalesce(m.received_at, now()),
+    ack_until = NULL, undeliverable = false
+FROM (SELECT DISTINCT h.tid
+        FROM unnest(@tenant::int[], @id::uuid[], @delivery::int[]) AS r(tenant, id, delivery)
+            CROSS JOIN LATERAL (SELECT ctid AS tid, status, deliveries FROM messages
+                WHERE tenant = r.tenant AND id = r.id OFFSET 0) h
+        WHERE h.status <> 'processed' AND coalesce(r.delivery = h.deliveries, true)) r
+WHERE m.ctid = r.tid;
+SELECT r.ord, CASE WHEN coalesce(r.delivery = m.deliveries, true) THEN 'ok' ELSE 'stale' END AS _result,
+    {MESSAGE_COLUMNS}
+FROM unnest(@tenant::int[], @id::uuid[], @delivery::int[]) WITH ORDINALITY AS r(tenant, id, delivery, ord)
+    CROSS JOIN LATERAL (SELECT * FROM messages WHERE tenant = r.tenant AND id = r.id OFFSET 0) m
 ORDER BY r.ord;
 
 -- name: message_get :one
@@ -192,16 +188,28 @@ WHERE m.tenant = @tenant::int
 ORDER BY m.id DESC
 LIMIT @limit::int + 1;
 
--- name: message_thread :many
--- The same for one thread, on the index of threads.
+-- name: message_list_thread :many
+-- The same for one thread: its root, and the others by the index of threads, which has no roots.
+SELECT {MESSAGE_COLUMNS}, m.id AS _cursor
+FROM (SELECT * FROM messages
+        WHERE tenant = @tenant::int AND id = @thread_id::uuid AND coalesce(thread_id, id) = id
+        UNION ALL
+        SELECT * FROM messages
+        WHERE tenant = @tenant::int AND thread_id = @thread_id::uuid AND thread_id <> id) m
+WHERE {MESSAGE_FILTERS}
+ORDER BY m.id DESC
+LIMIT @limit::int + 1;
+
+-- name: message_list_from :many
+-- The same for one sender, on the index of senders.
 SELECT {MESSAGE_COLUMNS}, m.id AS _cursor
 FROM messages m
-WHERE m.tenant = @tenant::int AND m.thread_id = @thread_id::uuid
+WHERE m.tenant = @tenant::int AND m.from_agent_id = @from_agent_id::text AND m.from_agent_id <> ''
   AND {MESSAGE_FILTERS}
 ORDER BY m.id DESC
 LIMIT @limit::int + 1;
 
--- name: message_undeliverable :many
+-- name: message_list_undeliverable :many
 -- The same for what was given up, on the index of that.
 SELECT {MESSAGE_COLUMNS}, m.id AS _cursor
 FROM messages m

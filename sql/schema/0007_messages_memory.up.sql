@@ -12,7 +12,12 @@ WITH RECURSIVE thread AS (
     SELECT m.tenant, m.id, t.root FROM thread t JOIN messages m ON m.tenant = t.tenant AND m.reply_to = t.id
 )
 UPDATE messages m SET thread_id = t.root FROM thread t WHERE m.tenant = t.tenant AND m.id = t.id;
-CREATE INDEX messages_thread ON messages (tenant, thread_id, id);
+-- Each index but the primary key is partial, with a condition that a look-up by id does not fulfil: on a table without
+-- statistics the planner would take it for the look-up, and read all messages of the tenant. So roots are left out of
+-- the one of threads, and the one of senders is made again.
+CREATE INDEX messages_thread ON messages (tenant, thread_id, id) WHERE thread_id <> id;
+DROP INDEX messages_from;
+CREATE INDEX messages_from ON messages (tenant, from_agent_id, id) WHERE from_agent_id <> '';
 CREATE INDEX messages_undeliverable ON messages (tenant, id) WHERE undeliverable;
 -- What the keeper hands out again.
 CREATE INDEX messages_unacknowledged ON messages (ack_until) WHERE status = 'received' AND ack_until IS NOT NULL;

@@ -153,9 +153,8 @@ test_message_batch_deals_all_there_is(void **state UNUSED)
 static const char *
 send_reply(const char *reply_to, const char *expected)
 {
-	struct db_answer *answer =
-	    CALL(MESSAGE_SEND, "id", new_id(), "from_agent_id", "neo", "to_agent_id", "smith", "message_type", "note",
-	         "content", "{}", "reply_to", reply_to);
+	struct db_answer *answer = CALL(MESSAGE_SEND, "id", new_id(), "from_agent_id", "neo", "to_agent_id", "smith",
+	                                "message_type", "note", "content", "{}", "reply_to", reply_to);
 
 	EXPECT(answer, 0, "_result", expected);
 	return db_answer_cell(answer, 0, "id");
@@ -169,13 +168,13 @@ test_message_thread_gathers_replies(void **state UNUSED)
 
 	send_reply(NULL, "ok");
 	assert_null(send_reply(new_id(), "no_message"));
-	thread = CALL(MESSAGE_THREAD, "thread_id", root, "limit", "9");
+	thread = CALL(MESSAGE_LIST_THREAD, "thread_id", root, "limit", "9");
 	assert_int_equal(thread->rows, 3);
 	EXPECT(thread, 0, "id", deep);
 	EXPECT(thread, 1, "thread_id", root);
 	EXPECT(thread, 2, "id", root);
 	assert_int_equal(CALL(MESSAGE_LIST, "thread_id", root, "limit", "9")->rows, 3);
-	assert_int_equal(CALL(MESSAGE_THREAD, "thread_id", root, "limit", "9", "tenant", "1")->rows, 0);
+	assert_int_equal(CALL(MESSAGE_LIST_THREAD, "thread_id", root, "limit", "9", "tenant", "1")->rows, 0);
 	/* Another tenant's message is not there. */
 	EXPECT(CALL(MESSAGE_SEND, "id", new_id(), "from_agent_id", "neo", "to_agent_id", "smith", "message_type", "note",
 	            "content", "{}", "reply_to", root, "tenant", "1"),
@@ -254,13 +253,13 @@ test_message_is_given_up(void **state UNUSED)
 	db_fixture_advance(&fixture, 61000);
 	EXPECT(CALL(KEEPER_REDELIVER, "deliveries", "1"), 0, "undeliverable", "t");
 	EXPECT(CALL(MESSAGE_GET, "id", id), 0, "status", "received");
-	EXPECT(CALL(MESSAGE_UNDELIVERABLE, "limit", "9"), 0, "id", id);
-	assert_int_equal(CALL(MESSAGE_UNDELIVERABLE, "limit", "9", "tenant", "1")->rows, 0);
+	EXPECT(CALL(MESSAGE_LIST_UNDELIVERABLE, "limit", "9"), 0, "id", id);
+	assert_int_equal(CALL(MESSAGE_LIST_UNDELIVERABLE, "limit", "9", "tenant", "1")->rows, 0);
 	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "undeliverable", "false")->rows, 0);
 	db_fixture_advance(&fixture, 61000);
 	assert_int_equal(CALL(KEEPER_REDELIVER, "deliveries", "1")->rows, 0);
 	EXPECT(CALL(MESSAGE_ACK, "id", id, "delivery", "1"), 0, "undeliverable", "f");
-	assert_int_equal(CALL(MESSAGE_UNDELIVERABLE, "limit", "9")->rows, 0);
+	assert_int_equal(CALL(MESSAGE_LIST_UNDELIVERABLE, "limit", "9")->rows, 0);
 }
 
 static void
@@ -297,6 +296,8 @@ test_message_list_filters(void **state UNUSED)
 	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "from_agent_id", "neo", "message_type", "status_update")->rows,
 	                 2);
 	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "message_type", "error_report")->rows, 0);
+	assert_int_equal(CALL(MESSAGE_LIST_FROM, "limit", "9", "from_agent_id", "neo", "status", "sent")->rows, 1);
+	assert_int_equal(CALL(MESSAGE_LIST_FROM, "limit", "9", "from_agent_id", "neo", "tenant", "1")->rows, 0);
 	assert_int_equal(CALL(MESSAGE_LIST, "limit", "9", "tenant", "1")->rows, 0);
 }
 
