@@ -27,6 +27,8 @@ static struct duty duties[] = {
     {.name = "archive workflows", .run = archive_workflows_run},
     {.name = "partitions", .run = partitions_run, .pause_ms = 60000},
     {.name = "forget", .run = forget_run, .pause_ms = 60000},
+    {.name = "redeliver", .run = redeliver_run},
+    {.name = "expire_memory", .run = expire_memory_run},
 };
 
 void

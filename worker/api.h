@@ -59,6 +59,16 @@ enum step api_workflow_get(struct request *request);
 /* api_messages.c */
 bool api_message_prepare(struct request *request, struct call *call);
 void api_message_follow(struct request *request, struct call *call, const struct db_result *result);
+void api_message_finish(struct request *request, struct call *call, const struct db_result *result);
+bool api_messages_prepare(struct request *request, struct call *call);
+void api_ack_finish(struct request *request, struct call *call, const struct db_result *result);
 enum step api_inbox(struct request *request);
+
+/* api_memory.c */
+bool api_memory_put_prepare(struct request *request, struct call *call);
+bool api_memory_delete_prepare(struct request *request, struct call *call);
+void api_memory_get_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_memory_get_follow(struct request *request, struct call *call, const struct db_result *result);
+void api_memory_change_finish(struct request *request, struct call *call, const struct db_result *result);
 
 #endif

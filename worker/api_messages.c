@@ -3,6 +3,8 @@
 #include "api.h"
 #include "aside.h"
 #include "ask.h"
+#include "config.h"
+#include "problem.h"
 #include "rows.h"
 #include "schemas.h"
 #include "waiters.h"
@@ -34,6 +36,8 @@ api_message_prepare(struct request *request, struct call *call)
 	errors->arena = &request->arena;
 	if (to_agent + to_role + to_all != 1)
 		field_error_add(errors, "", "recipient", "give exactly one of to_agent_id, to_role and broadcast: true");
+	if (call_field(call, "epoch")->text.data && !call_field(call, "task_id")->text.data)
+		field_error_add(errors, "/task_id", "required", "an epoch is that of a task: name the task too");
 	(void)!check_content(request, call, errors);
 	if (errors->count)
 		return call_fail_fields(call, errors);
@@ -50,6 +54,45 @@ wake(struct request *request, const char *kind, struct slice who)
 		           slice_of(arena_printf(&request->arena, "%s %.*s", kind, SLICE_ARG(who))));
 }
 
+static void
+refuse_field(struct call *call, const char *pointer, const char *detail)
+{
+	struct field_errors errors = {.arena = &call->request->arena};
+
+	field_error_add(&errors, pointer, "not_found", detail);
+	(void)!call_fail_fields(call, &errors);
+}
+
+/* 409 with what is: who speaks for the task does not hold it any more. */
+static void
+refuse_stale(struct call *call, const struct db_result *result)
+{
+	struct problem problem = {.error = ERROR_STALE_EPOCH,
+	                          .detail = SLICE("the lease that this message speaks for has ended; drop the work"),
+	                          .request_id = call->request->id,
+	                          .task_status = db_get(result, 0, "_task_status"),
+	                          .current_epoch = db_get(result, 0, "_epoch")};
+
+	call->is_error = true;
+	call->status = error_kind(ERROR_STALE_EPOCH)->status;
+	problem_write(&call->out, &problem);
+}
+
+void
+api_message_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	struct slice judgement = db_get(result, 0, "_result");
+
+	if (slice_is(judgement, "no_message"))
+		refuse_field(call, "/reply_to", "there is no such message");
+	else if (slice_is(judgement, "no_task"))
+		refuse_field(call, "/task_id", "there is no such task");
+	else if (slice_is(judgement, "stale"))
+		refuse_stale(call, result);
+	else
+		call_finish(request, call, result);
+}
+
 void
 api_message_follow(struct request *request, struct call *call, const struct db_result *result)
 {
@@ -58,6 +101,32 @@ api_message_follow(struct request *request, struct call *call, const struct db_r
 	wake(request, "inbox", call_field(call, "to_agent_id")->text);
 	if (!call_field(call, "to_agent_id")->text.data)
 		wake(request, "inbox", SLICE("*"));
+}
+
+/* A filter that has an index of its own has a statement of its own: plans are made without the values. */
+bool
+api_messages_prepare(struct request *request, struct call *call)
+{
+	(void)request;
+	if (call_value(call, "thread_id").data)
+		call_switch(call, QUERY_MESSAGE_LIST_THREAD);
+	else if (slice_is(call_value(call, "undeliverable"), "true"))
+		call_switch(call, QUERY_MESSAGE_LIST_UNDELIVERABLE);
+	else if (call_value(call, "from_agent_id").data)
+		call_switch(call, QUERY_MESSAGE_LIST_FROM);
+	return true;
+}
+
+void
+api_ack_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	if (result->count && slice_is(db_get(result, 0, "_result"), "stale"))
+		(void)!call_fail(call, ERROR_CONFLICT,
+		                 arena_printf(&request->arena,
+		                              "the message was delivered again, this was not delivery %.*s; drop the work",
+		                              SLICE_ARG(db_get(result, 0, "delivery_count"))));
+	else
+		call_finish(request, call, result);
 }
 
 static void
@@ -92,6 +161,7 @@ give_back(struct request *request, const struct db_result *result)
 		struct slice values[QUERY_PARAMS_MAX] = {0};
 		ask_set(values, QUERY_MESSAGE_RETURN, "tenant", ask_tenant(request));
 		ask_set(values, QUERY_MESSAGE_RETURN, "id", db_get(result, row, "id"));
+		ask_set(values, QUERY_MESSAGE_RETURN, "delivery", db_get(result, row, "delivery_count"));
 		aside_send(request->worker->db, QUERY_MESSAGE_RETURN, values, given_back, (void *)request->worker->heritage);
 	}
 }
@@ -106,6 +176,8 @@ api_inbox(struct request *request)
 	ask_set(values, QUERY_MESSAGE_INBOX, "tenant", ask_tenant(request));
 	ask_set(values, QUERY_MESSAGE_INBOX, "agent_id", agent_id);
 	ask_set(values, QUERY_MESSAGE_INBOX, "max", request->query[1].text);
+	ask_set(values, QUERY_MESSAGE_INBOX, "setting_ack_s",
+	        slice_of(arena_printf(&request->arena, "%lld", (long long)request->worker->config->message_ack_s)));
 	wish.queues[wish.queue_count++] = slice_of(arena_printf(&request->arena, "inbox %.*s", SLICE_ARG(agent_id)));
 	wish.queues[wish.queue_count++] = SLICE("inbox *");
 	wish.wait_us = request->worker->draining

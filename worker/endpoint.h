@@ -56,6 +56,7 @@ struct endpoint {
 	enum limit_class limit;
 	const struct field *body; /* NULL: no body, or an empty object */
 	bool once;                /* creates: understands Idempotency-Key */
+	bool body_optional;       /* nothing at all is as good as {} */
 	bool many;                /* an array of bodies is understood too */
 	const struct field *query;
 	int status; /* of success; 0: 200 */

@@ -12,7 +12,16 @@ const struct field fields_message[] = {
     TEXT("message_type", REQUIRED, .min = 1, .max = 100, DOC("known types are checked")),
     OBJECT("content", REQUIRED, DOC("the message itself")),
     UUID("task_id", DOC("the task that it is about")),
-    UUID("reply_to", DOC("the message that it answers")),
+    INT("epoch", .min = 1, .max = 2147483647,
+        DOC("of the sender's lease of task_id: refused with 409 once that lease has ended")),
+    UUID("reply_to", DOC("the message that it answers; it joins that one's thread")),
+    INT("ack_s", .min = 1, .max = 86400,
+        DOC("delivered again when not acknowledged within this time; AGENTD_MESSAGE_ACK_S when absent")),
+    {0}};
+
+const struct field fields_ack[] = {
+    INT("delivery", .min = 1, .max = 2147483647,
+        DOC("delivery_count as it was received: refused with 409 once the message was delivered again")),
     {0}};
 
 const struct field query_messages[] = {UUID_PAGE,
@@ -20,6 +29,8 @@ const struct field query_messages[] = {UUID_PAGE,
                                        TEXT("to_agent_id", .min = 1, .max = 128, DOC("only to this agent")),
                                        TEXT("message_type", .min = 1, .max = 100, DOC("only this type")),
                                        TEXT("status", .choices = message_states, DOC("only this status")),
+                                       UUID("thread_id", DOC("only this thread")),
+                                       BOOL("undeliverable", DOC("true: only those that were given up")),
                                        {0}};
 
 const struct field query_inbox[] = {
@@ -29,8 +40,11 @@ const struct field query_inbox[] = {
 
 SCHEMA(message, "Message", UUID("id"), TEXT("from_agent_id"), TEXT("to_agent_id"), TEXT("to_role"),
        TEXT("message_type"), OBJECT("content"), UUID("task_id"), UUID("reply_to"),
-       TEXT("status", .choices = message_states), TEXT("received_by"), TIME("sent_at"), TIME("received_at"),
-       TIME("processed_at"));
+       UUID("thread_id", DOC("the message that began the thread")), TEXT("status", .choices = message_states),
+       TEXT("received_by"), INT("delivery_count", DOC("how often it was handed out")),
+       BOOL("undeliverable", DOC("it was handed out as often as is allowed and never acknowledged")),
+       TIME("ack_until", DOC("then it is delivered again")), TIME("sent_at"), TIME("received_at"), TIME("processed_at"),
+       ARRAY("recipients", .element = FIELD_TEXT, DOC("of a broadcast")));
 
 static const char *const validation_verdicts[] = {"approved", "needs_revision", "rejected", NULL};
 static const char *const final_verdicts[] = {"final_approved", "review_needed", "rejected", NULL};

@@ -219,7 +219,7 @@ write_body(struct json_writer *w, const struct endpoint *endpoint)
 		return;
 	json_write_key(w, "requestBody");
 	json_write_object_open(w);
-	json_write_member_bool(w, "required", true);
+	json_write_member_bool(w, "required", !endpoint->body_optional);
 	write_content(w, "application/json");
 	if (!endpoint->many) {
 		write_object(w, endpoint->body, false);

@@ -41,6 +41,8 @@ problem_write(struct buf *out, const struct problem *problem)
 		json_write_member_string(&writer, "task_status", problem->task_status);
 	if (problem->current_epoch.data)
 		json_write_member_raw(&writer, "current_epoch", problem->current_epoch);
+	if (problem->current_version.data)
+		json_write_member_raw(&writer, "current_version", problem->current_version);
 	if (problem->errors && problem->errors->count)
 		write_field_errors(&writer, problem->errors);
 	json_write_object_close(&writer);

@@ -17,6 +17,7 @@ struct problem {
 	/* Members that some errors add; absent: none. */
 	struct slice task_status;
 	struct slice current_epoch;
+	struct slice current_version;
 };
 
 void problem_write(struct buf *out, const struct problem *problem);

@@ -81,6 +81,7 @@ struct request {
 	struct buf headers; /* extra, already in wire form */
 	struct buf reply;
 	struct slice static_reply; /* instead of reply: constant data */
+	struct slice etag; /* quoted, when the thing has a version of its own; absent: made from the answer */
 	bool is_error;
 	bool close;
 	int64_t retry_after_s;

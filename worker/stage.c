@@ -247,7 +247,7 @@ stage_body(struct request *request)
 
 	if (check_query(request) == STEP_DONE)
 		return STEP_DONE;
-	if (request->body_text.len == 0 && request->endpoint->body)
+	if (request->body_text.len == 0 && request->endpoint->body && !request->endpoint->body_optional)
 		return request_fail(request, ERROR_BAD_JSON, "the body is empty; this endpoint needs a JSON body, at least {}");
 	if (request->body_text.len == 0)
 		return STEP_NEXT;
@@ -265,12 +265,14 @@ is_unchanged(struct request *request, struct slice body)
 {
 	static const uint8_t key[16] = "agentd etag key";
 	struct slice known = request_header(request, "if-none-match");
-	char *tag;
+	const char *tag;
 
 	if (request->method != HTTP_GET || request->status != 200 || !request->endpoint ||
 	    request->endpoint->limit == LIMIT_CLASS_NONE)
 		return false;
-	tag = arena_printf(&request->arena, "\"%016llx\"", (unsigned long long)crypto_siphash(key, body));
+	tag = request->etag.data
+	          ? arena_string(&request->arena, request->etag)
+	          : arena_printf(&request->arena, "\"%016llx\"", (unsigned long long)crypto_siphash(key, body));
 	request_add_header(request, "ETag", slice_of(tag));
 	return known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
 }

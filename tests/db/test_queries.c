@@ -87,7 +87,7 @@ queries_tear_down(void **state UNUSED)
 {
 	check_invariants();
 	/* The keeper's queries see all tenants: nothing may be left for them. */
-	SQL("UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
+	SQL("UPDATE messages SET ack_until = NULL; UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
 	fixture.tenant = NULL;
 	db_fixture_forget(&fixture);
 	return 0;
@@ -224,6 +224,7 @@ main(void)
 		int count;
 	} parts[] = {{identity_tests, identity_test_count},
 	             {agent_tests, agent_test_count},
+	             {memory_tests, memory_test_count},
 	             {message_tests, message_test_count},
 	             {task_tests, task_test_count},
 	             {settle_tests, settle_test_count},
