@@ -322,6 +322,7 @@ waiters_client_gone(struct waiter *waiter)
 	if (waiter->asking)
 		return;
 	step_out_of_line(waiter);
+	waiter->deadline_us = 0;
 	set_slot(waiter, 0);
 }
 
@@ -354,15 +355,21 @@ poll_queues(struct waiters *waiters, int64_t now_us)
 	db_send(waiters->worker->db, QUERY_READY_QUEUES, NULL, polled, waiters);
 }
 
-/* Waiters whose time is up; what is asking ends with its answer. */
+/* Waiters whose time is up; what is asking ends with its answer. After a jump of the clock some are early: not yet. */
 static void
-end_slot(struct waiters *waiters, int slot)
+end_slot(struct waiters *waiters, int slot, int64_t now_us)
 {
+	struct waiter_list due = TAILQ_HEAD_INITIALIZER(due);
 	struct waiter *waiter;
 
-	while ((waiter = TAILQ_FIRST(&waiters->wheel[slot]))) {
-		TAILQ_REMOVE(&waiters->wheel[slot], waiter, entry);
+	TAILQ_CONCAT(&due, &waiters->wheel[slot], entry);
+	while ((waiter = TAILQ_FIRST(&due))) {
+		TAILQ_REMOVE(&due, waiter, entry);
 		waiter->slot = -1;
+		if (waiter->deadline_us > now_us) {
+			set_slot(waiter, waiter->deadline_us);
+			continue;
+		}
 		waiter->deadline_us = 0;
 		if (!waiter->asking)
 			end_empty(waiter);
@@ -377,7 +384,7 @@ waiters_tick(struct waiters *waiters, int64_t now_us)
 	/* After a jump of the clock one turn of the wheel is enough. */
 	waiters->wheel_at = MAX(waiters->wheel_at, now_slot - SLOTS);
 	while (waiters->wheel_at < now_slot)
-		end_slot(waiters, (int)(++waiters->wheel_at % SLOTS));
+		end_slot(waiters, (int)(++waiters->wheel_at % SLOTS), now_us);
 	if (now_us >= waiters->poll_us)
 		poll_queues(waiters, now_us);
 }
@@ -386,7 +393,7 @@ void
 waiters_drain(struct waiters *waiters)
 {
 	for (int slot = 0; slot < SLOTS; slot++)
-		end_slot(waiters, slot);
+		end_slot(waiters, slot, INT64_MAX);
 }
 
 static void

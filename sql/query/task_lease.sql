@@ -274,8 +274,15 @@ ORDER BY r.ord;
 -- name: keeper_unpark :many
 -- all tenants: the keeper works for every one of them.
 -- What waits for a limit that has room, because a worker died between the settlement and task_unpark, or because the
--- limit was raised or taken away.
-WITH RECURSIVE p AS (
+-- limit was raised or taken away; and places whose holders have ended.
+WITH RECURSIVE ended AS (
+    DELETE FROM task_slots s
+    WHERE ctid = ANY(ARRAY(
+        SELECT o.ctid FROM task_slots o
+        WHERE NOT EXISTS (SELECT FROM tasks t WHERE t.tenant = o.tenant AND t.id = o.task_id AND t.epoch = o.epoch
+            AND t.status = 'processing')
+        LIMIT 5000 FOR UPDATE SKIP LOCKED))
+), p AS (
     (SELECT tenant, parked FROM tasks WHERE parked IS NOT NULL ORDER BY tenant, parked LIMIT 1)
     UNION ALL
     SELECT n.tenant, n.parked

@@ -70,7 +70,7 @@ WITH req AS MATERIALIZED (
             WHERE tenant = r.tenant AND id = r.id AND workflow_id IS NULL OFFSET 0) held
     WHERE {SETTLE_WHERE}
     RETURNING t.tenant, t.id, t.epoch, r.epoch AS asked_epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
-        t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue, t.ready_at, t.special, r.outcome,
+        t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue, t.ready_at, r.outcome,
         held.status AS was, CASE WHEN held.status = 'processing' THEN t.leased_by ELSE r.actor END AS holder
 ), recorded AS (
     INSERT INTO task_attempts (tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, started_at,
@@ -93,7 +93,8 @@ SELECT r.ord,
     CASE WHEN m.id IS NULL THEN t.run_at ELSE m.run_at END AS run_at,
     CASE WHEN m.id IS NULL THEN t.duration_ms ELSE m.duration_ms END AS duration_ms,
     coalesce(m.epoch, t.epoch) AS _epoch, CASE WHEN m.ready_at = now() THEN json_build_array(m.queue) END AS _ready,
-    NULL::json AS _undecided, coalesce(m.special, false) AS _special
+    NULL::json AS _undecided,
+    m.id IS NOT NULL AND EXISTS (SELECT FROM task_slots s WHERE s.tenant = m.tenant AND s.task_id = m.id) AS _special
 FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
         WITH ORDINALITY AS r(tenant, id, epoch, outcome, ord)
     LEFT JOIN moved m ON m.tenant = r.tenant AND m.id = r.id AND m.asked_epoch IS NOT DISTINCT FROM r.epoch
@@ -325,7 +326,9 @@ SELECT r.ord,
          WHERE d.tenant = r.tenant AND d.status = 'blocked' AND d.deps_left = 0
            AND d.id IN (SELECT x.task_id FROM task_dependencies x WHERE x.tenant = r.tenant AND x.depends_on = r.id
                UNION ALL SELECT v.task_id FROM task_revisions v WHERE v.tenant = r.tenant AND v.gate_id = r.id))
-    END AS _undecided, coalesce(t.special AND t.settled_in = pg_current_xact_id(), false) AS _special
+    END AS _undecided,
+    coalesce(t.settled_in = pg_current_xact_id(), false)
+        AND EXISTS (SELECT FROM task_slots s WHERE s.tenant = t.tenant AND s.task_id = t.id) AS _special
 FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
         WITH ORDINALITY AS r(tenant, id, epoch, outcome, ord)
     LEFT JOIN LATERAL (SELECT * FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
