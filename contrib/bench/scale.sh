@@ -65,7 +65,8 @@ start_fleet() {
 }
 
 finish_fleet() {
-	echo go >&8
+	# A fleet that has failed says why in its output; writing to it must not end this script.
+	(trap '' PIPE; echo go >&8) 2>/dev/null
 	wait "$fleet"
 	echo "EXIT $?" >>"$top/raw/waiters.$round.out"
 	exec 8>&-

@@ -39,6 +39,7 @@ struct fleet {
 	int failed_status;
 	struct latency latency;
 	struct client maker;
+	struct event *maker_event;
 	bool making;
 	struct agent *agents;
 };
@@ -153,6 +154,16 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		event_base_loopbreak(fleet->base);
 }
 
+static struct event *
+watch(struct fleet *fleet, int fd, short what, event_callback_fn callback, void *arg)
+{
+	struct event *event = event_new(fleet->base, fd, what, callback, arg);
+
+	if (!event || event_add(event, NULL) != 0)
+		client_die("libevent cannot watch another connection");
+	return event;
+}
+
 static void
 on_go(evutil_socket_t fd, short what, void *arg)
 {
@@ -162,19 +173,12 @@ on_go(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read((int)fd, &byte, 1) != 1)
 		client_die("the standard input was closed before it said when to begin");
+	/* Not before: a server need not keep connections that say nothing. */
+	client_open(&fleet->maker, fleet->count, fleet->target.url);
+	fleet->maker_event = watch(fleet, fleet->maker.fd, EV_READ | EV_PERSIST, on_maker, fleet);
 	fleet->start_us = clock_steady_us();
 	fleet->end_us = fleet->start_us + fleet->seconds * 1000000;
 	fleet->due_us = fleet->start_us;
-}
-
-static struct event *
-watch(struct fleet *fleet, int fd, short what, event_callback_fn callback, void *arg)
-{
-	struct event *event = event_new(fleet->base, fd, what, callback, arg);
-
-	if (!event || event_add(event, NULL) != 0)
-		client_die("libevent cannot watch another connection");
-	return event;
 }
 
 static void
@@ -199,19 +203,15 @@ run(struct fleet *fleet)
 {
 	static const struct timeval tick = {.tv_usec = TICK_US};
 	struct event *ticker = event_new(fleet->base, -1, EV_PERSIST, on_tick, fleet);
-	struct event *maker;
-	struct event *go;
+	struct event *go = watch(fleet, STDIN_FILENO, EV_READ, on_go, fleet);
 
-	client_open(&fleet->maker, fleet->count, fleet->target.url);
-	maker = watch(fleet, fleet->maker.fd, EV_READ | EV_PERSIST, on_maker, fleet);
-	go = watch(fleet, STDIN_FILENO, EV_READ, on_go, fleet);
 	if (!ticker || event_add(ticker, &tick) != 0)
 		client_die("libevent cannot keep a timer");
 	puts("WAITING");
 	fflush(stdout);
 	event_base_dispatch(fleet->base);
 	event_free(go);
-	event_free(maker);
+	event_free(fleet->maker_event);
 	event_free(ticker);
 	client_close(&fleet->maker);
 }
