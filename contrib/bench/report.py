@@ -155,8 +155,9 @@ def print_waiters(facts, runs):
 
 
 def print_rest(facts, runs, missing):
-    print(f"memory of a worker: {int(facts['worker_rss_start_kb'] or 0) / 1024:.1f} MiB when ready, "
-          f"{int(facts['worker_rss_end_kb'] or 0) / 1024:.1f} MiB after all runs")
+    if facts["worker_rss_end_kb"]:
+        print(f"memory of a worker: {int(facts['worker_rss_start_kb'] or 0) / 1024:.1f} MiB after the first login, "
+              f"{int(facts['worker_rss_end_kb']) / 1024:.1f} MiB after the rows that have a peer")
     print_waiters(facts, runs)
     for series in dict.fromkeys(run["series"] for run in runs if run["series"] in PEERS):
         print(f"peer {series}: {PEERS[series]}: {median(runs, series) or 0:,.0f}/s")

@@ -5,14 +5,10 @@
 # .extra (JSON), or why there is none in .missing.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# In the background and waited for, so that a signal is heeded at once.
 record() { # SERIES COMMAND...
 	local file=$top/raw/$1.$round
-	timeout $((seconds * 2 + 60)) "${@:2}" >"$file.out" 2>&1 </dev/null &
-	running=$!
-	wait "$running"
+	await timeout $((seconds * 2 + 60)) "${@:2}" >"$file.out" 2>&1
 	echo "EXIT $?" >>"$file.out"
-	running=
 }
 
 missing() { # SERIES REASON
@@ -32,7 +28,8 @@ empty_tasks() {
 }
 
 add_tasks() { # COUNT
-	BENCH_TOKEN=$key "$load" preload "$1" >"$top/preload.log" 2>&1 || { cat "$top/preload.log" >&2; die "cannot preload tasks"; }
+	await env BENCH_TOKEN="$key" "$load" preload "$1" >"$top/preload.log" 2>&1 ||
+		{ cat "$top/preload.log" >&2; die "cannot preload tasks"; }
 }
 
 fill_tasks() { # COUNT
@@ -126,7 +123,7 @@ run_queue_create() { # SERIES PROGRAM MODE
 run_queue_work() { # SERIES PROGRAM MODE JOBS
 	[ -z "$peers_missing" ] || { missing "$1" "$peers_missing"; return; }
 	sql -d bench -c 'SET client_min_messages = warning' -c "DROP SCHEMA IF EXISTS $(peer_schema "$2") CASCADE"
-	"${peer[@]}" node "$top/peers/$2.js" preload "$4" >"$top/preload.log" 2>&1 </dev/null ||
+	await "${peer[@]}" node "$top/peers/$2.js" preload "$4" >"$top/preload.log" 2>&1 ||
 		{ missing "$1" "its jobs could not be made ($(tail -n 1 "$top/preload.log" | cut -c 1-100))"; return; }
 	sql -d bench -c 'VACUUM ANALYZE' -c CHECKPOINT
 	record "$1" "${peer[@]}" node "$top/peers/$2.js" "$3"
@@ -171,7 +168,7 @@ row_work() {
 	run_work work_64 64 1 $((seconds * 30000))
 	run_queue_work graphile_work graphile work $(((seconds + 1) * 10000))
 	run_work work_256 256 1 $((seconds * 40000))
-	run_queue_work pgboss_work pgboss work $(((seconds + 1) * 4000))
+	run_queue_work pgboss_work pgboss work 5000
 }
 
 row_array() {
@@ -185,7 +182,7 @@ row_array() {
 row_batch() {
 	run_work work_batch 8 100 $((seconds * 60000))
 	run_queue_work graphile_work_batch graphile work_batch $(((seconds + 1) * 60000))
-	run_queue_work pgboss_work_batch pgboss work_batch $(((seconds + 1) * 25000))
+	run_queue_work pgboss_work_batch pgboss work_batch 25000
 }
 
 row_get() {

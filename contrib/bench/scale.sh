@@ -80,11 +80,11 @@ run_waiters() {
 	empty_tasks
 	rss_before=$(agentd_memory status VmRSS)
 	start_fleet
-	sleep 3
+	await sleep 3
 	statements=$(count_statements)
 	cpu=$(worker_cpu_ms)
 	start=$(date +%s%N)
-	sleep 10
+	await sleep 10
 	awk -v calls="$(($(count_statements) - statements))" -v ns="$(($(date +%s%N) - start))" \
 		-v cpu="$(($(worker_cpu_ms) - cpu))" -v rss="$(agentd_memory status VmRSS)" -v before="$rss_before" \
 		-v pss="$(agentd_memory smaps_rollup Pss)" -v source="$statement_source" \
@@ -132,18 +132,22 @@ unpin_snapshot() {
 	pin=
 }
 
+work_off() {
+	await env BENCH_TOKEN="$key" timeout 600 "$load" work 8 100 500 >"$top/dead.log" 2>&1 || die "cannot work the tasks off"
+}
+
 # As many tasks as are to be dead are made and worked off under the snapshot: their index entries stay where claims look.
 whole_pinned() {
 	local dead_rows
 	fill_tasks "$dead"
 	pin_snapshot
-	BENCH_TOKEN=$key timeout 600 "$load" work 8 100 500 >"$top/dead.log" 2>&1 </dev/null || die "cannot work the tasks off"
+	work_off
 	for round in $(few_rounds); do
 		add_tasks $((seconds * 15000))
 		record pinned env BENCH_TOKEN="$key" "$load" work 8 1 "$seconds"
 		dead_rows=$(sql -d agentd -c "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'tasks'")
 		echo "{\"dead_rows\":$dead_rows}" >"$top/raw/pinned.$round.extra"
-		BENCH_TOKEN=$key timeout 600 "$load" work 8 100 500 >"$top/dead.log" 2>&1 </dev/null || die "cannot work the tasks off"
+		work_off
 	done
 	unpin_snapshot
 }
@@ -154,8 +158,9 @@ whole_pinned() {
 finish_tasks() { # COUNT
 	empty_tasks
 	add_tasks 1
-	BENCH_TOKEN=$key "$load" work 1 1 1 >/dev/null 2>&1
-	sql -d agentd -v count="$1" -f "$here/finished.sql" -c 'VACUUM ANALYZE tasks, task_attempts' -c CHECKPOINT
+	await env BENCH_TOKEN="$key" "$load" work 1 1 1 >/dev/null 2>&1
+	await sql -d agentd -v count="$1" -f "$here/finished.sql" -c 'VACUUM ANALYZE tasks, task_attempts' -c CHECKPOINT ||
+		exit 1
 }
 
 # What runs before have left is small beside a million, and large beside a thousand.

@@ -17,6 +17,17 @@ fastify_url=
 fastify_token=
 peer=()
 
+# In the background and waited for, so that a signal is heeded at once.
+await() { # COMMAND...
+	local status
+	"$@" &
+	running=$!
+	wait "$running"
+	status=$?
+	running=
+	return "$status"
+}
+
 # Ends a process that this script started: politely, then not.
 stop() {
 	[ -n "$1" ] || return 0
@@ -192,8 +203,8 @@ install_peers() {
 	note "npm installs the peers"
 	mkdir "$top/peers"
 	cp "$here"/peers/*.js "$here"/peers/*.json "$top/peers/"
-	(cd "$top/peers" && timeout 180 npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error) \
-		>"$top/npm.log" 2>&1 </dev/null ||
+	await timeout 180 npm --prefix "$top/peers" ci --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error \
+		>"$top/npm.log" 2>&1 ||
 		peers_missing="npm could not install it ($(grep -m 1 -i 'error' "$top/npm.log" | cut -c 1-100))"
 	[ -z "$peers_missing" ] || note "peers: $peers_missing"
 }

@@ -42,13 +42,13 @@ PEERS = {
     "fastify_get": "Fastify + JWT + rate limit + pg: GET of a row, 64 connections",
     "fastify_me": "Fastify + JWT + rate limit: GET without database, 64 connections",
     "graphile_add": "graphile-worker: addJob, in process, 24 at a time",
-    "graphile_add_batch": "graphile-worker: addJobs of 1000, in process, 4 at a time",
+    "graphile_add_batch": "graphile-worker: addJobs of 1000, in process, 8 at a time",
     "graphile_work": "graphile-worker: jobs that do nothing, in process, 24 at a time",
     "graphile_work_batch": "graphile-worker: the same with a local queue of 500 and completions in batches",
     "pgboss_send": "pg-boss: send, in process, 24 at a time",
     "pgboss_insert_batch": "pg-boss: insert of 1000, in process, 4 at a time",
-    "pgboss_work": "pg-boss: fetch 1 + complete, in process, 8 at a time",
-    "pgboss_work_batch": "pg-boss: fetch 100 + complete 100, in process, 8 at a time",
+    "pgboss_work": "pg-boss: fetch 1 + complete, in process, 8 at a time, of 5,000 jobs",
+    "pgboss_work_batch": "pg-boss: fetch 100 + complete 100, in process, 4 at a time, of 25,000 jobs",
 }
 
 

@@ -12,7 +12,10 @@ const WARM_UP_MS = 500
 
 export function makePool(max) {
 	const pool = new pg.Pool({ max })
-	pool.on('error', () => {})
+	// What fails is told by the call that failed.
+	const ignore = () => {}
+	pool.on('error', ignore)
+	pool.on('connect', (client) => client.on('error', ignore))
 	return pool
 }
 

@@ -28,7 +28,7 @@ async function create() {
 async function createBatch() {
 	const { addJobs } = await utils()
 	const jobs = Array.from({ length: ARRAY }, () => ({ identifier: 'bench', payload: input }))
-	await measure(4, async () => (await addJobs(jobs)).length)
+	await measure(8, async () => (await addJobs(jobs)).length)
 }
 
 async function preload() {

@@ -53,5 +53,5 @@ await main({
 	create_batch: createBatch,
 	preload,
 	work: () => work(8, 1),
-	work_batch: () => work(8, BATCH),
+	work_batch: () => work(4, BATCH),
 }, 'pgboss.js')
