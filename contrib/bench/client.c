@@ -152,8 +152,8 @@ client_lease(struct client *client, const char *role, int max, int wait_s)
 {
 	struct buf body = {0};
 
-	buf_printf(&body, "{\"roles\":[\"%s\"],\"agent_id\":\"bench-%d\",\"max\":%d,\"wait_s\":%d}", role, client->number, max,
-	           wait_s);
+	buf_printf(&body, "{\"roles\":[\"%s\"],\"agent_id\":\"bench-%d\",\"max\":%d,\"wait_s\":%d}", role, client->number,
+	           max, wait_s);
 	client->settling = false;
 	client->began_us = clock_steady_us();
 	client_post(client, "/tasks/lease", buf_slice(&body));

@@ -14,7 +14,8 @@ struct latency {
 };
 
 void latency_add(struct latency *latency, int64_t us);
-/* Writes `,"PREFIXp50_ms":...,"PREFIXp99_ms":...,"PREFIXmax_ms":...`; sorts the durations. Nothing if there are none. */
+/* Writes `,"PREFIXp50_ms":...,"PREFIXp99_ms":...,"PREFIXmax_ms":...`; sorts the durations. Nothing if there are none.
+ */
 void latency_print(struct latency *latency, const char *prefix);
 void latency_free(struct latency *latency);
 

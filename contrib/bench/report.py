@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -51,9 +52,11 @@ def limit(runs, missing, title, series, pick, unit, sense, target):
 
 
 def grow(runs, title, series, base, target):
-    ours, theirs = median(runs, series), median(runs, base)
-    row = {"title": title, "series": series, "agentd": ours, "base": theirs, "target": target,
-           "figure": ours / theirs if ours and theirs else None, "errors": errors_of(runs, series, base)}
+    """The runs of a round lie side by side: the median of their ratios has less noise than the ratio of the medians."""
+    rates = {(run["series"], run["round"]): run["rate"] for run in runs if run["rate"]}
+    ratios = [rates[series, number] / rates[base, number] for name, number in rates if name == series and (base, number) in rates]
+    row = {"title": title, "series": series, "agentd": median(runs, series), "base": median(runs, base), "target": target,
+           "figure": statistics.median(ratios) if ratios else None, "errors": errors_of(runs, series, base)}
     row["verdict"] = judge(row)
     return row
 
@@ -93,7 +96,9 @@ def print_head(facts, host):
     print(f"postgres: {', '.join(groups.get('postgres', []))}")
     print(f"agentd:   {', '.join(groups.get('setting', []))}")
     print(f"runs:     {facts['rounds']} rounds of {facts['seconds']} s, medians; the load comes from the same machine "
-          f"(load average at the end {host['load_average']:.1f})")
+          f"(load average at the start {facts['load_start']}, at the end {host['load_average']:.1f})")
+    if float(facts["load_start"]) > host["cores"] / 2:
+        print("WARNING:  the machine was at work before: these figures show its noise, measure again on an idle one")
     if facts["task_row_bytes"]:
         print(f"rows:     a task has {facts['task_row_bytes']} bytes, the row of pgbench and Fastify {facts['peer_row_bytes']}")
     print()
@@ -133,7 +138,7 @@ def print_limited(rows):
 
 
 def print_grown(rows):
-    lines = [("held against itself (a second)", "agentd", "before", "ratio", "target", "")]
+    lines = [("held against itself (a second)", "agentd", "base", "ratio", "target", "")]
     for row in rows:
         lines.append((row["title"], figure(row["agentd"], ",.0f"), figure(row["base"], ",.0f"), figure(row["figure"], ".2f"),
                       figure(row["target"], ".2f"), row["verdict"]))

@@ -5,9 +5,9 @@
 # .extra (JSON), or why there is none in .missing.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-record() { # SERIES COMMAND...
+record() { # SERIES COMMAND...; no longer than `limit`
 	local file=$top/raw/$1.$round
-	await timeout $((seconds * 2 + 60)) "${@:2}" >"$file.out" 2>&1
+	await timeout "${limit:-$((seconds * 2 + 60))}" "${@:2}" >"$file.out" 2>&1
 	echo "EXIT $?" >>"$file.out"
 }
 
@@ -143,13 +143,13 @@ width() { # DATABASE TABLE
 
 row_create() {
 	run_create create_64 64
+	task_width=$(width agentd tasks)
 	run_peer_insert
+	peer_width=$(width bench created)
 	run_create create_256 256
 	run_fastify_insert
 	run_queue_create graphile_add graphile create
 	run_queue_create pgboss_send pgboss create
-	task_width=$(width agentd tasks)
-	peer_width=$(width bench created)
 }
 
 row_me() {

@@ -10,6 +10,7 @@ few_rounds() {
 # --- a task's way to a waiting agent ---
 
 whole_handover() {
+	local limit=$((handovers * 3 + 60))
 	round=1
 	empty_tasks
 	record handover env BENCH_TOKEN="$key" "$load" handover "$handovers"
@@ -161,35 +162,28 @@ finish_tasks() { # COUNT
 	await env BENCH_TOKEN="$key" "$load" work 1 1 1 >/dev/null 2>&1
 	await sql -d agentd -v count="$1" -f "$here/finished.sql" -c 'VACUUM ANALYZE tasks, task_attempts' -c CHECKPOINT ||
 		exit 1
+	[ "$(sql -d agentd -c "SELECT count(*) FROM tasks WHERE status = 'completed'")" -gt "$1" ] ||
+		die "the finished tasks were not made"
 }
 
-# What runs before have left is small beside a million, and large beside a thousand.
-reset_growth() { # SIZE
-	if [ "$1" -le 100000 ] || [ "$growth_now" != "$1" ]; then
-		finish_tasks "$1"
-	else
-		sql -d agentd -c "DELETE FROM tasks WHERE status <> 'completed'" -c 'VACUUM ANALYZE tasks, task_attempts' -c CHECKPOINT
-	fi
-	growth_now=$1
-}
-
+# What only reads comes first: the others leave rows, which are many beside a thousand.
 growth_round() { # SIZE
-	reset_growth "$1"
+	finish_tasks "$1"
+	sql -d agentd -c "SELECT id FROM tasks WHERE status = 'completed' LIMIT 1000" >"$top/ids"
+	load_wrk "growth_get_$1" 64 "$jwt" "$api/tasks/" BENCH_IDS="$top/ids"
 	load_wrk "growth_create_$1" 64 "$jwt" "$api/tasks" BENCH_BODY="$BENCH_TASK"
-	reset_growth "$1"
+	sql -d agentd -c "DELETE FROM tasks WHERE status <> 'completed'"
 	add_tasks $((seconds * 30000))
 	sql -d agentd -c 'VACUUM ANALYZE tasks' -c CHECKPOINT
 	record "growth_work_$1" env BENCH_TOKEN="$key" "$load" work 64 1 "$seconds"
-	sql -d agentd -c "SELECT id FROM tasks WHERE status = 'completed' LIMIT 1000" >"$top/ids"
-	load_wrk "growth_get_$1" 64 "$jwt" "$api/tasks/" BENCH_IDS="$top/ids"
 }
 
+# The sizes take turns, though each is filled anew: ratios of runs that lie apart would show the machine's noise.
 whole_growth() {
 	local size
-	growth_now=
-	for size in $sizes; do
-		note "growth: $size finished tasks"
-		for round in $(few_rounds); do
+	for round in $(few_rounds); do
+		for size in $sizes; do
+			note "growth: round $round, $size finished tasks"
 			growth_round "$size"
 		done
 	done

@@ -3,7 +3,7 @@
 COMPARED: title, agentd's series, the peer's (of several, the best one counts), the ratio that is asked for (None: only
 shown), whether agentd's figure is shared out among its workers.
 LIMITED: title, series, the value of a run, its unit, `<=` or `>=`, the limit (None: only shown).
-GROWN: title, two series, the ratio of the first to the second that is asked for.
+GROWN: title, two series of which the rounds lie side by side, the ratio of the first to the second that is asked for.
 LATENCIES: title, series.
 """
 

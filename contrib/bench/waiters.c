@@ -219,11 +219,12 @@ run(struct fleet *fleet)
 static void
 print_result(struct fleet *fleet)
 {
-	printf("BENCH {\"requests\":%lld,\"seconds\":%.6f,\"done\":%lld,\"errors\":%lld,\"failed_status\":%d,\"waiters\":%d,"
-	       "\"roles\":%d,\"leased\":%lld,\"completed\":%lld,\"empty_answers\":%lld",
-	       (long long)fleet->made, (double)(clock_steady_us() - fleet->start_us) / 1e6, (long long)fleet->created,
-	       (long long)(fleet->errors + fleet->created - fleet->completed), fleet->failed_status, fleet->count,
-	       fleet->roles, (long long)fleet->leased, (long long)fleet->completed, (long long)fleet->empty);
+	printf(
+	    "BENCH {\"requests\":%lld,\"seconds\":%.6f,\"done\":%lld,\"errors\":%lld,\"failed_status\":%d,\"waiters\":%d,"
+	    "\"roles\":%d,\"leased\":%lld,\"completed\":%lld,\"empty_answers\":%lld",
+	    (long long)fleet->made, (double)(clock_steady_us() - fleet->start_us) / 1e6, (long long)fleet->created,
+	    (long long)(fleet->errors + fleet->created - fleet->completed), fleet->failed_status, fleet->count,
+	    fleet->roles, (long long)fleet->leased, (long long)fleet->completed, (long long)fleet->empty);
 	latency_print(&fleet->latency, "");
 	puts("}");
 }
