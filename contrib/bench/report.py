@@ -18,13 +18,14 @@ from targets import COMPARED, GROWN, LATENCIES, LIMITED, PEERS
 
 
 def judge(row):
-    """ok, below (the target), INVALID, or nothing where no target is or its peer is not there."""
+    """ok, below or above (the target), INVALID, or nothing where there is no target or no peer."""
     if row["errors"]:
         return "INVALID"
     if row["target"] is None or row["figure"] is None:
         return "-"
-    met = row["figure"] <= row["target"] if row.get("at_most") else row["figure"] >= row["target"]
-    return "ok" if met else "below" if not row.get("at_most") else "above"
+    if row.get("at_most"):
+        return "ok" if row["figure"] <= row["target"] else "above"
+    return "ok" if row["figure"] >= row["target"] else "below"
 
 
 def compare(runs, missing, workers, title, series, peers, target, shared):

@@ -133,22 +133,17 @@ unpin_snapshot() {
 	pin=
 }
 
-work_off() {
-	await env BENCH_TOKEN="$key" timeout 600 "$load" work 8 100 500 >"$top/dead.log" 2>&1 || die "cannot work the tasks off"
-}
-
 # As many tasks as are to be dead are made and worked off under the snapshot: their index entries stay where claims look.
 whole_pinned() {
 	local dead_rows
 	fill_tasks "$dead"
 	pin_snapshot
-	work_off
+	await env BENCH_TOKEN="$key" timeout 600 "$load" work 8 100 500 >"$top/dead.log" 2>&1 || die "cannot work the tasks off"
 	for round in $(few_rounds); do
 		add_tasks $((seconds * 15000))
 		record pinned env BENCH_TOKEN="$key" "$load" work 8 1 "$seconds"
 		dead_rows=$(sql -d agentd -c "SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 'tasks'")
 		echo "{\"dead_rows\":$dead_rows}" >"$top/raw/pinned.$round.extra"
-		work_off
 	done
 	unpin_snapshot
 }
