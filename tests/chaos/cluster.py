@@ -15,6 +15,7 @@ import subprocess
 import processes
 
 START_S = 60
+NOT_CONNECTED = 2  # psql's exit status
 
 
 def find_programs():
@@ -87,12 +88,20 @@ class Cluster:
         return True
 
     def query(self, sql):
-        """The rows of a SELECT as lists of texts; NULL is None. The values may hold no tab, newline or backslash."""
+        """The rows of a SELECT as lists of texts; NULL is None. The values may hold no tab, newline or backslash.
+
+        Asked again while the cluster recovers from a kill.
+        """
         command = [f"{self.bin}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "agentd", "-d", "postgres",
                    "-c", f"COPY ({sql}) TO STDOUT"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode:
-            raise SystemExit(f"the query failed: {done.stderr}\n{sql}")
+
+        def attempt():
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+            return done if done.returncode != NOT_CONNECTED else None
+
+        done = processes.wait_until(attempt, START_S, 0.1)
+        if not done or done.returncode:
+            raise SystemExit(f"the query failed: {done.stderr if done else 'no connection'}\n{sql}")
         return [[None if field == "\\N" else field for field in line.split("\t")] for line in done.stdout.splitlines()]
 
     def value(self, sql):

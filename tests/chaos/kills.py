@@ -19,7 +19,7 @@ import processes
 import stage
 import tap
 
-VOLUME = 101_000 if stage.FULL else 3_000
+VOLUME = 202_000 if stage.FULL else 3_000
 KILLS = {"worker": 18, "keeper": 6, "backend": 16, "postmaster": 10} if stage.FULL else \
     {"worker": 2, "keeper": 1, "backend": 2, "postmaster": 1}
 CUTS = {"create": 6, "lease": 6, "settle": 6, "workflow": 4} if stage.FULL else \
@@ -91,16 +91,17 @@ def test():
             waited, stuck = time.monotonic() - last, ledger.show_unfinished(around.cluster)
         tap.note(f"{killer.count('kill')} kills, {killer.count('cut')} cuts, {book.made()} creates, {len(book.leased)} leases, "
                  f"{book.completed} completions acknowledged in {time.monotonic() - begun:.0f} s")
-        tap.note(f"{len(book.maybe)} creates and {len(book.maybe_workflows)} workflows in doubt, {len(book.refused)} "
-                 f"settlements refused; longest recovery {killer.longest[0]:.2f} s after {killer.longest[1]}, "
-                 f"everything at its end {waited:.1f} s after the last event")
+        tap.note(f"{len(book.refused)} settlements refused; longest recovery {killer.longest[0]:.2f} s after "
+                 f"{killer.longest[1]}, everything at its end {waited:.1f} s after the last event")
         tap.check("all kills and cuts happened", killer.done == {
             **{("kill", what): number for what, number in KILLS.items()},
             **{("cut", what): number for what, number in CUTS.items()}}, killer.done)
         tap.check(f"at least {VOLUME * 99 // 100} creates, leases and completions",
                   min(book.made(), len(book.leased), book.completed) >= VOLUME * 99 // 100)
+        tap.check("settlements came too late and were refused", book.refused)
         tap.check_none(f"nothing is stuck {STUCK_S} s after the last event", stuck)
-        ledger.compare(book, around.cluster)
+        doubtful = ledger.compare(book, around.cluster)
+        tap.check("some creates were committed without an answer", doubtful or IDEMPOTENT)
         tap.check("every node has its processes again", processes.wait_until(
             lambda: all(len(node.children()) == 3 for node in around.nodes), STUCK_S))
         around.stop_nodes()

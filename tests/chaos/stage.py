@@ -30,8 +30,7 @@ class Stage:
         try:
             self._build(nodes, with_proxy, settings)
         except BaseException:
-            self._tell_logs()
-            self.close()
+            self.close(True)
             raise
 
     def _build(self, nodes, with_proxy, settings):
@@ -70,16 +69,16 @@ class Stage:
                     for line in file.read()[-LOG_TAIL:].splitlines():
                         tap.note(f"{os.path.relpath(path, self.folder)}: {line}")
 
-    def close(self):
-        if tap.failed:
+    def close(self, in_trouble):
+        if tap.failed or in_trouble:
             self._tell_logs()
         self.cleanup.close()
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, kind, *_):
+        self.close(kind is not None)
 
 
 def run(test):
