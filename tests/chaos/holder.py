@@ -23,7 +23,7 @@ def code_of(answer):
 
 def try_all(mine, task, answers):
     path, epoch = f"/tasks/{task['id']}", task["epoch"]
-    tries = [("heartbeat", {}), ("complete", {"output_data": "stale"}), ("fail", {"error_message": "stale"}), ("release", {})]
+    tries = [("heartbeat", {"progress": "stale"}), ("complete", {"output_data": "stale"}), ("fail", {"error_message": "stale"}), ("release", {})]
     for what, body in tries:
         status, answer = mine.ask("POST", f"{path}/{what}", {"epoch": epoch, **body})
         answers.append((what, status, code_of(answer)))

@@ -89,7 +89,7 @@ def test():
             work.stop_creating()
             processes.wait_until(lambda: not ledger.unfinished(around.cluster), last + STUCK_S - time.monotonic(), 0.2)
             waited, stuck = time.monotonic() - last, ledger.show_unfinished(around.cluster)
-        tap.note(f"{killer.count('kill')} kills, {killer.count('cut')} cuts, {book.made()} creates, {len(book.leased)} leases, "
+        tap.note(f"{killer.count('kill')} kills, {killer.count('cut')} cuts, {book.made} creates, {len(book.leased)} leases, "
                  f"{book.completed} completions acknowledged in {time.monotonic() - begun:.0f} s")
         tap.note(f"{len(book.refused)} settlements refused; longest recovery {killer.longest[0]:.2f} s after "
                  f"{killer.longest[1]}, everything at its end {waited:.1f} s after the last event")
@@ -97,7 +97,7 @@ def test():
             **{("kill", what): number for what, number in KILLS.items()},
             **{("cut", what): number for what, number in CUTS.items()}}, killer.done)
         tap.check(f"at least {VOLUME * 99 // 100} creates, leases and completions",
-                  min(book.made(), len(book.leased), book.completed) >= VOLUME * 99 // 100)
+                  min(book.made, len(book.leased), book.completed) >= VOLUME * 99 // 100)
         tap.check("settlements came too late and were refused", book.refused)
         tap.check_none(f"nothing is stuck {STUCK_S} s after the last event", stuck)
         doubtful = ledger.compare(book, around.cluster)

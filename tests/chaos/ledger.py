@@ -11,7 +11,6 @@ import threading
 import tap
 
 ENDS = "('completed', 'failed', 'cancelled', 'dead')"
-WORKFLOW_TASKS = 4
 Settled = collections.namedtuple("Settled", "outcome output agent")
 
 
@@ -24,22 +23,22 @@ class Ledger:
         self.settled, self.refused = {}, {}  # (task, epoch) -> Settled; what was tried and got 409
         self.violations = []  # seen in the answers themselves
         self.last_write = {}  # node -> when the newest request was sent that it has acknowledged as written
+        self.made = 0  # tasks, with those of workflows
         self.completed = self.completed_known = 0  # all; those whose create is not in doubt
 
     def ahead(self):
         """How many tasks are known to wait or to be worked on."""
-        return self.made() - self.completed_known
+        return self.made - self.completed_known
 
-    def made(self):
-        return len(self.created) + WORKFLOW_TASKS * len(self.workflows)
-
-    def note_create(self, number, made, is_workflow):
+    def note_create(self, number, made, parts=0):
+        """parts: the number of tasks of a workflow; 0 says that it is a task by itself."""
         with self.lock:
-            (self.workflows if is_workflow else self.created)[number] = made
+            (self.workflows if parts else self.created)[number] = made
+            self.made += parts or 1
 
-    def note_maybe(self, number, is_workflow):
+    def note_maybe(self, number, parts=0):
         with self.lock:
-            (self.maybe_workflows if is_workflow else self.maybe).add(number)
+            (self.maybe_workflows if parts else self.maybe).add(number)
 
     def note_lease(self, task, agent):
         place = (task["id"], task["epoch"])

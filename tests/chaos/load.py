@@ -1,7 +1,8 @@
 """load.py - creators and agents that work as fast as they can and write every answer into the ledger.
 
-Most of it goes in arrays, a share one by one, a share as workflows of four tasks in a diamond. The creators keep only
-so much ahead of the agents, so that at the end little is left to do and what is stuck is seen.
+Most of it goes in arrays, a share one by one, a share as workflows: diamonds with two ends, which
+become ready and complete at about the same time. The creators keep only so much ahead of the agents, so that at the end
+little is left to do and what is stuck is seen.
 """
 
 import itertools
@@ -16,7 +17,8 @@ LEASE_S = 4
 AHEAD = 1000
 ARRAY = 100
 RETRY = {"backoff": "fixed", "base_s": 0.2, "jitter": False}
-DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"]}
+DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"],
+           "twin": ["left", "right"]}
 
 
 class Load:
@@ -83,11 +85,11 @@ class Load:
             time.sleep(client.PAUSE_S)
         return status, answer
 
-    def _note(self, number, status, answer, is_workflow=False):
+    def _note(self, number, status, answer, parts=0):
         if status == 201:
-            self.ledger.note_create(number, answer["id"], is_workflow)
+            self.ledger.note_create(number, answer["id"], parts)
         elif status is None or status >= 500:
-            self.ledger.note_maybe(number, is_workflow)
+            self.ledger.note_maybe(number, parts)
         elif status != client.NOT_SENT:
             self.ledger.violation(f"create {number} was answered with {status} {answer}")
 
@@ -106,7 +108,7 @@ class Load:
         tasks = [{"key": key, "role": ROLE, "depends_on": needs, "max_retries": 100, "retry": RETRY}
                  for key, needs in DIAMOND.items()]
         body = {"description": "a diamond", "input_data": {"n": number}, "tasks": tasks}
-        self._note(number, *self._post(mine, "/workflows", body, number), is_workflow=True)
+        self._note(number, *self._post(mine, "/workflows", body, number), len(DIAMOND))
 
     # Working.
 

@@ -67,7 +67,7 @@ def test():
         processes.wait_until(lambda: not ledger.unfinished(around.cluster), last + STUCK_S - time.monotonic(), 0.2)
         waited, stuck = time.monotonic() - last, ledger.show_unfinished(around.cluster)
         work.stop()
-        tap.note(f"{2 * ROUNDS} nodes killed, {book.made()} creates, {len(book.leased)} leases, {book.completed} completions "
+        tap.note(f"{2 * ROUNDS} nodes killed, {book.made} creates, {len(book.leased)} leases, {book.completed} completions "
                  f"acknowledged, {len(book.refused)} settlements refused; longest recovery of the others {longest:.2f} s, "
                  f"everything at its end {waited:.1f} s after the last event")
         tap.check("one node is left", sum(node.alive() for node in around.nodes) == 1)

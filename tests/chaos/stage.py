@@ -18,6 +18,7 @@ import tap
 
 FULL = os.environ.get("CHAOS") == "full"
 LOG_TAIL = 1500
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Stage:
@@ -72,6 +73,8 @@ class Stage:
     def close(self, in_trouble):
         if tap.failed or in_trouble:
             self._tell_logs()
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)  # the end comes anyway
         self.cleanup.close()
 
     def __enter__(self):
@@ -83,7 +86,7 @@ class Stage:
 
 def run(test):
     """Runs the test as a program: its exit status. SIGTERM and the like end it in order."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     seed = int(os.environ.get("CHAOS_SEED", random.randrange(1 << 30)))
     random.seed(seed)

@@ -94,9 +94,9 @@ class Crowd:
         status, answer = await line.ask("/tasks", body)
         for n, one in zip(numbers, answer if status == 200 else [{"status": None}] * number):
             if one["status"] == 201:
-                self.ledger.note_create(n, one["body"]["id"], False)
+                self.ledger.note_create(n, one["body"]["id"])
             elif one["status"] is None or one["status"] >= 500:
-                self.ledger.note_maybe(n, False)
+                self.ledger.note_maybe(n)
             else:
                 self.ledger.violation(f"create {n} was answered with {one}")
 
@@ -134,7 +134,7 @@ class Crowd:
                 await self.until(self.is_complete, "the killed worker is replaced")
                 begun = time.monotonic()
                 await self.burst(line)
-                await self.until(lambda: self.ledger.completed_known >= self.ledger.made(), "the burst is done")
+                await self.until(lambda: self.ledger.completed_known >= self.ledger.made, "the burst is done")
                 longest = max(longest, time.monotonic() - begun)
             await self.until(lambda: not ledger.unfinished(self.stage.cluster), "what was made in doubt is done")
         finally:
@@ -153,7 +153,7 @@ def test():
         undelivered = [row for row in around.cluster.query(
             "SELECT task_id, epoch, outcome, agent_id, extract(epoch FROM ended_at - started_at) FROM task_attempts")
             if (row[0], int(row[1])) not in book.leased]
-        tap.note(f"{crowd.kills} workers killed while {AGENTS} agents waited, {book.made()} creates, {len(book.leased)} leases, "
+        tap.note(f"{crowd.kills} workers killed while {AGENTS} agents waited, {book.made} creates, {len(book.leased)} leases, "
                  f"{book.completed} completions acknowledged, {len(undelivered)} leases could not be delivered; longest "
                  f"time from a burst to its last completion {longest:.2f} s")
         tap.check("a worker was killed in every round", crowd.kills == ROUNDS, crowd.kills)
