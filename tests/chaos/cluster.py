@@ -76,9 +76,11 @@ class Cluster:
         return [pid for pid in processes.children(self.process.pid) if " agentd " in processes.title(pid)]
 
     def kill_backend(self):
-        """PostgreSQL answers with an immediate restart of all its processes. False: there was none."""
+        """PostgreSQL answers by ending all the others and starting anew. Until these are gone; False: there was none."""
         backends = self.backends()
-        return bool(backends) and processes.send(random.choice(backends), signal.SIGKILL)
+        if not backends or not processes.send(random.choice(backends), signal.SIGKILL):
+            return False
+        return processes.wait_until(lambda: not any(processes.title(pid) for pid in backends), START_S, 0.005)
 
     def kill_postmaster(self):
         """Kills the first process and makes the cluster start again, which recovers from the log."""

@@ -11,6 +11,7 @@ import threading
 import tap
 
 ENDS = "('completed', 'failed', 'cancelled', 'dead')"
+Unanswered = collections.namedtuple("Unanswered", "creates leases")
 Settled = collections.namedtuple("Settled", "outcome output agent")
 
 
@@ -166,10 +167,12 @@ def _wrong_counters(cluster):
 
 
 def compare(ledger, cluster):
-    """The final comparison: every line of the ledger against the rows. The number of creates in doubt that are there."""
+    """The final comparison: every line of the ledger against the rows. What is there that nobody was told."""
     database = Database(cluster)
-    doubled, committed = _doubled_creates(ledger, database)
-    tap.note(f"of {len(ledger.maybe)} creates and {len(ledger.maybe_workflows)} workflows in doubt {committed} are there")
+    doubled, creates = _doubled_creates(ledger, database)
+    unanswered = Unanswered(creates, len(set(database.attempts) - set(ledger.leased)))
+    tap.note(f"{len(ledger.maybe)} creates and {len(ledger.maybe_workflows)} workflows are in doubt; committed without an "
+             f"answer: {unanswered.creates} creates and workflows, {unanswered.leases} leases")
     tap.check_none("no answer was wrong by itself", ledger.violations)
     tap.check_none("every acknowledged create is there", _lost_creates(ledger, database))
     tap.check_none("no create is there twice or out of nothing", doubled)
@@ -179,4 +182,4 @@ def compare(ledger, cluster):
     tap.check_none("every completed task was completed exactly once", _doubled_completions(database))
     tap.check_none("every epoch ended exactly once", _missing_attempts(database))
     tap.check_none("the counters of every workflow equal a count over its tasks", _wrong_counters(cluster))
-    return committed
+    return unanswered

@@ -58,6 +58,8 @@ def test():
     with stage.Stage(3) as around, load.Load(around.nodes, book) as work:
         for number in range(1, ROUNDS + 1):
             this = Round(around, book)
+            if number == ROUNDS:
+                processes.wait_until(lambda: book.refused, STALL_S)
             last = this.kill_two()
             longest = max(longest, this.longest)
             if number < ROUNDS:
