@@ -1,7 +1,7 @@
 """cluster.py - a PostgreSQL of the test's own, that may be killed and comes up again with all that it had committed.
 
-It listens on a unix socket only. fsync is off: a killed process loses nothing that the kernel has, and these tests never
-take the machine's power.
+It listens on a unix socket only. fsync is off: a killed process loses nothing that the kernel has, and these tests
+never take the machine's power.
 """
 
 import glob
@@ -24,7 +24,7 @@ def find_programs():
     for folder in [*folders, os.path.dirname(shutil.which("initdb") or "")]:
         if all(os.access(f"{folder}/{name}", os.X_OK) for name in ("initdb", "postgres", "psql")):
             return folder
-    raise SystemExit("there is no PostgreSQL under /usr/lib/postgresql/*/bin nor in PATH; install it (Debian: postgresql)")
+    raise SystemExit("no PostgreSQL under /usr/lib/postgresql/*/bin nor in PATH; install it (Debian: postgresql)")
 
 
 def owner():
@@ -43,16 +43,29 @@ class Cluster:
         if self.owner:
             os.chown(folder, self.owner["user"], self.owner["group"])
         self.log = open(f"{folder}/log", "wb")
-        self._run("initdb", "--no-sync", "--no-instructions", "-A", "trust", "-U", "agentd", "-E", "UTF8",
-                  "--locale=C.UTF-8", "-D", f"{folder}/data")
+        self._run(
+            "initdb",
+            "--no-sync",
+            "--no-instructions",
+            "-A",
+            "trust",
+            "-U",
+            "agentd",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-D",
+            f"{folder}/data",
+        )
         self.start()
 
     def _options(self):
         return {"cwd": self.folder, "stdout": self.log, "stderr": self.log, **self.owner}
 
     def _run(self, name, *arguments):
-        subprocess.run([f"{self.bin}/{name}", *arguments], stdin=subprocess.DEVNULL, check=True, timeout=START_S,
-                       **self._options())
+        subprocess.run(
+            [f"{self.bin}/{name}", *arguments], stdin=subprocess.DEVNULL, check=True, timeout=START_S, **self._options()
+        )
 
     @property
     def url(self):
@@ -60,13 +73,34 @@ class Cluster:
 
     def start(self):
         """Until it is ready; after a kill the first attempts fail as long as old backends hold the shared memory."""
+
         def attempt():
             if self.process is None or self.process.poll() is not None:
                 self.process = processes.start(
-                    [f"{self.bin}/postgres", "-D", f"{self.folder}/data", "-k", self.folder, "-c", "listen_addresses=",
-                     "-c", "max_connections=200", "-c", "fsync=off"], "QUIT", **self._options())
-            return subprocess.run([f"{self.bin}/pg_isready", "-q", "-h", self.folder, "-U", "agentd", "-d", "postgres"],
-                                  check=False, timeout=START_S).returncode == 0
+                    [
+                        f"{self.bin}/postgres",
+                        "-D",
+                        f"{self.folder}/data",
+                        "-k",
+                        self.folder,
+                        "-c",
+                        "listen_addresses=",
+                        "-c",
+                        "max_connections=200",
+                        "-c",
+                        "fsync=off",
+                    ],
+                    "QUIT",
+                    **self._options(),
+                )
+            return (
+                subprocess.run(
+                    [f"{self.bin}/pg_isready", "-q", "-h", self.folder, "-U", "agentd", "-d", "postgres"],
+                    check=False,
+                    timeout=START_S,
+                ).returncode
+                == 0
+            )
 
         if not processes.wait_until(attempt, START_S, 0.1):
             raise SystemExit(f"PostgreSQL did not start; see {self.folder}/log")
@@ -76,7 +110,7 @@ class Cluster:
         return [pid for pid in processes.children(self.process.pid) if " agentd " in processes.title(pid)]
 
     def kill_backend(self):
-        """PostgreSQL answers by ending all the others and starting anew. Until these are gone; False: there was none."""
+        """PostgreSQL then ends all the others and starts anew. Until these are gone; False: there was none."""
         backends = self.backends()
         if not backends or not processes.send(random.choice(backends), signal.SIGKILL):
             return False
@@ -94,11 +128,25 @@ class Cluster:
 
         Asked again while the cluster recovers from a kill.
         """
-        command = [f"{self.bin}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", "agentd", "-d", "postgres",
-                   "-c", f"COPY ({sql}) TO STDOUT"]
+        command = [
+            f"{self.bin}/psql",
+            "-XAtq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-h",
+            self.folder,
+            "-U",
+            "agentd",
+            "-d",
+            "postgres",
+            "-c",
+            f"COPY ({sql}) TO STDOUT",
+        ]
 
         def attempt():
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+            )
             return done if done.returncode != NOT_CONNECTED else None
 
         done = processes.wait_until(attempt, START_S, 0.1)

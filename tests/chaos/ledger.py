@@ -8,6 +8,7 @@ import collections
 import json
 import threading
 
+import processes
 import tap
 
 ENDS = "('completed', 'failed', 'cancelled', 'dead')"
@@ -68,6 +69,10 @@ class Ledger:
         with self.lock:
             self.last_write[node] = max(asked, self.last_write.get(node, 0))
 
+    def await_writes(self, nodes, since, seconds):
+        """Until each node has acknowledged a write that was asked for after that moment; False: not in time."""
+        return processes.wait_until(lambda: all(self.last_write.get(node, 0) > since for node in nodes), seconds, 0.005)
+
     def violation(self, text):
         with self.lock:
             self.violations.append(text)
@@ -78,11 +83,19 @@ class Database:
 
     def __init__(self, cluster):
         self.cluster = cluster
-        self.tasks = {row[0]: row[1:] for row in cluster.query(
-            "SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")}
-        self.attempts = {(task, int(epoch)): (outcome, agent) for task, epoch, outcome, agent in cluster.query(
-            "SELECT task_id, epoch, outcome, agent_id FROM task_attempts")}
-        self.workflows = {row[0]: row[1:] for row in cluster.query("SELECT id, status, input_data->>'n' FROM workflows")}
+        self.tasks = {
+            row[0]: row[1:]
+            for row in cluster.query("SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")
+        }
+        self.attempts = {
+            (task, int(epoch)): (outcome, agent)
+            for task, epoch, outcome, agent in cluster.query(
+                "SELECT task_id, epoch, outcome, agent_id FROM task_attempts"
+            )
+        }
+        self.workflows = {
+            row[0]: row[1:] for row in cluster.query("SELECT id, status, input_data->>'n' FROM workflows")
+        }
 
     def evidence(self, task):
         attempts = sorted((epoch, *row) for (owner, epoch), row in self.attempts.items() if owner == task)
@@ -94,21 +107,27 @@ def unfinished(cluster):
 
 
 def show_unfinished(cluster):
-    return cluster.query("SELECT id, status, epoch, leased_by, lease_until, ready_at, run_at, deps_left, workflow_id, now() "
-                         f"FROM tasks WHERE status NOT IN {ENDS} LIMIT 5")
+    return cluster.query(
+        "SELECT id, status, epoch, leased_by, lease_until, ready_at, run_at, deps_left, workflow_id, "
+        f"now() FROM tasks WHERE status NOT IN {ENDS} LIMIT 5"
+    )
 
 
 def _lost_creates(ledger, database):
-    found = [f"create {number} was acknowledged as {task}; {database.evidence(task)}"
-             for number, task in ledger.created.items()
-             if task not in database.tasks or database.tasks[task][2] != str(number)]
-    return found + [f"workflow {number} was acknowledged as {workflow}; row {database.workflows.get(workflow)}"
-                    for number, workflow in ledger.workflows.items()
-                    if database.workflows.get(workflow, (None, None))[1] != str(number)]
+    found = [
+        f"create {number} was acknowledged as {task}; {database.evidence(task)}"
+        for number, task in ledger.created.items()
+        if task not in database.tasks or database.tasks[task][2] != str(number)
+    ]
+    return found + [
+        f"workflow {number} was acknowledged as {workflow}; row {database.workflows.get(workflow)}"
+        for number, workflow in ledger.workflows.items()
+        if database.workflows.get(workflow, (None, None))[1] != str(number)
+    ]
 
 
 def _doubled_creates(ledger, database):
-    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt. Also the number of these."""
+    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt. Also how many of these."""
     known = set(ledger.created.values()) | set(ledger.workflows.values())
     rows = [(task, row[2], ledger.maybe) for task, row in database.tasks.items() if row[2] and task not in known]
     rows += [(task, row[1], ledger.maybe_workflows) for task, row in database.workflows.items() if task not in known]
@@ -121,8 +140,11 @@ def _doubled_creates(ledger, database):
 
 
 def _lost_leases(ledger, database):
-    return [f"{place} was leased to {agent}; {database.evidence(place[0])}" for place, agent in ledger.leased.items()
-            if database.attempts.get(place, (None, None))[1] != agent]
+    return [
+        f"{place} was leased to {agent}; {database.evidence(place[0])}"
+        for place, agent in ledger.leased.items()
+        if database.attempts.get(place, (None, None))[1] != agent
+    ]
 
 
 def _lost_settlements(ledger, database):
@@ -138,14 +160,18 @@ def _lost_settlements(ledger, database):
 
 
 def _wrong_refusals(ledger, database):
-    return [f"{place} was refused as {entry}; {database.evidence(place[0])}" for place, entry in ledger.refused.items()
-            if database.attempts.get(place, (None, None))[0] == entry.outcome]
+    return [
+        f"{place} was refused as {entry}; {database.evidence(place[0])}"
+        for place, entry in ledger.refused.items()
+        if database.attempts.get(place, (None, None))[0] == entry.outcome
+    ]
 
 
 def _doubled_completions(database):
     completions = collections.Counter(task for (task, _), row in database.attempts.items() if row[0] == "complete")
-    return [database.evidence(task) for task, row in database.tasks.items()
-            if completions[task] != (row[0] == "completed")]
+    return [
+        database.evidence(task) for task, row in database.tasks.items() if completions[task] != (row[0] == "completed")
+    ]
 
 
 def _missing_attempts(database):
@@ -156,14 +182,15 @@ def _missing_attempts(database):
 
 def _wrong_counters(cluster):
     return cluster.query(
-        "SELECT w.id, w.status, w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, n.* FROM workflows w "
-        "CROSS JOIN LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status = 'completed') AS completed, "
+        "SELECT w.id, w.status, w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, n.* "
+        "FROM workflows w CROSS JOIN LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status = 'completed') AS completed, "
         "count(*) FILTER (WHERE status IN ('failed', 'dead')) AS failed, "
         "count(*) FILTER (WHERE status = 'cancelled') AS cancelled FROM tasks t "
         "WHERE t.tenant = w.tenant AND t.workflow_id = w.id) n "
         "WHERE (w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled) "
         "IS DISTINCT FROM (n.total, n.completed, n.failed, n.cancelled) "
-        "OR (w.status = 'completed') IS DISTINCT FROM (n.completed = n.total)")
+        "OR (w.status = 'completed') IS DISTINCT FROM (n.completed = n.total)"
+    )
 
 
 def compare(ledger, cluster):
@@ -171,13 +198,15 @@ def compare(ledger, cluster):
     database = Database(cluster)
     doubled, creates = _doubled_creates(ledger, database)
     unanswered = Unanswered(creates, len(set(database.attempts) - set(ledger.leased)))
-    tap.note(f"{len(ledger.maybe)} creates and {len(ledger.maybe_workflows)} workflows are in doubt; committed without an "
-             f"answer: {unanswered.creates} creates and workflows, {unanswered.leases} leases")
+    tap.note(
+        f"{len(ledger.maybe)} creates and {len(ledger.maybe_workflows)} workflows are in doubt; committed without "
+        f"an answer: {unanswered.creates} creates and workflows, {unanswered.leases} leases"
+    )
     tap.check_none("no answer was wrong by itself", ledger.violations)
     tap.check_none("every acknowledged create is there", _lost_creates(ledger, database))
     tap.check_none("no create is there twice or out of nothing", doubled)
     tap.check_none("every acknowledged lease is on record under its holder", _lost_leases(ledger, database))
-    tap.check_none("every acknowledged settlement is there, with its epoch and output", _lost_settlements(ledger, database))
+    tap.check_none("every acknowledged settlement is there, as it was", _lost_settlements(ledger, database))
     tap.check_none("no refused epoch took effect", _wrong_refusals(ledger, database))
     tap.check_none("every completed task was completed exactly once", _doubled_completions(database))
     tap.check_none("every epoch ended exactly once", _missing_attempts(database))

@@ -17,8 +17,7 @@ LEASE_S = 4
 AHEAD = 1000
 ARRAY = 100
 RETRY = {"backoff": "fixed", "base_s": 0.2, "jitter": False}
-DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"],
-           "twin": ["left", "right"]}
+DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"], "twin": ["left", "right"]}
 
 
 class Load:
@@ -73,8 +72,13 @@ class Load:
                 random.choice(ways)(mine)
 
     def _task(self, number):
-        return {"role": ROLE, "input_data": {"n": number}, "max_retries": 100, "retry": RETRY,
-                "priority": random.randint(1, 10)}
+        return {
+            "role": ROLE,
+            "input_data": {"n": number},
+            "max_retries": 100,
+            "retry": RETRY,
+            "priority": random.randint(1, 10),
+        }
 
     def _post(self, mine, path, body, number):
         """With a key the answer is certain in the end; without one a lost answer leaves it in doubt."""
@@ -105,8 +109,10 @@ class Load:
 
     def _create_workflow(self, mine):
         number = next(self.numbers)
-        tasks = [{"key": key, "role": ROLE, "depends_on": needs, "max_retries": 100, "retry": RETRY}
-                 for key, needs in DIAMOND.items()]
+        tasks = [
+            {"key": key, "role": ROLE, "depends_on": needs, "max_retries": 100, "retry": RETRY}
+            for key, needs in DIAMOND.items()
+        ]
         body = {"description": "a diamond", "input_data": {"n": number}, "tasks": tasks}
         self._note(number, *self._post(mine, "/workflows", body, number), len(DIAMOND))
 

@@ -18,9 +18,17 @@ class Node:
         os.mkdir(folder, 0o755)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTD")}
         self.environment.update(
-            AGENTD_ENV="testing", AGENTD_PORT="0", AGENTD_WORKERS="2", AGENTD_STATE_DIR=f"{folder}/state",
-            AGENTD_DATABASE_URL=database_url, AGENTD_SECRET=SECRET, AGENTD_ADMIN_PASSWORD=PASSWORD,
-            AGENTD_RATE_LIMIT="1000000000", AGENTD_LOG_LEVEL="error", AGENTD_METRICS="off")
+            AGENTD_ENV="testing",
+            AGENTD_PORT="0",
+            AGENTD_WORKERS="2",
+            AGENTD_STATE_DIR=f"{folder}/state",
+            AGENTD_DATABASE_URL=database_url,
+            AGENTD_SECRET=SECRET,
+            AGENTD_ADMIN_PASSWORD=PASSWORD,
+            AGENTD_RATE_LIMIT="1000000000",
+            AGENTD_LOG_LEVEL="error",
+            AGENTD_METRICS="off",
+        )
         if os.geteuid() == 0:
             self.environment["AGENTD_USER"] = "nobody"
         self.environment.update(settings)
@@ -30,8 +38,9 @@ class Node:
         """Starts it; wait_ready() says when it serves."""
         if os.path.exists(f"{self.folder}/state/url"):
             os.unlink(f"{self.folder}/state/url")
-        self.process = processes.start([os.environ["AGENTD"]], "TERM", env=self.environment, stderr=self.log,
-                                       cwd=self.folder)
+        self.process = processes.start(
+            [os.environ["AGENTD"]], "TERM", env=self.environment, stderr=self.log, cwd=self.folder
+        )
 
     def wait_ready(self):
         url = f"{self.folder}/state/url"
@@ -51,7 +60,9 @@ class Node:
 
     def children(self, kind=""):
         """The processes of that kind: worker, keeper; all without one."""
-        return [pid for pid in processes.children(self.process.pid) if processes.title(pid).startswith(f"agentd: {kind}")]
+        return [
+            pid for pid in processes.children(self.process.pid) if processes.title(pid).startswith(f"agentd: {kind}")
+        ]
 
     def kill_child(self, kind):
         victims = self.children(kind)
@@ -77,6 +88,11 @@ class Node:
     def own_deaths(self):
         """What the log tells of processes that ended by anything but our SIGKILL."""
         with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as file:
-            return [line.strip() for line in file
-                    if "ended unexpectedly" in line and not re.search(r'"how": ?"Killed"', line)
-                    or "INVARIANT" in line or "Sanitizer" in line]
+            return [
+                line.strip()
+                for line in file
+                if "ended unexpectedly" in line
+                and not re.search(r'"how": ?"Killed"', line)
+                or "INVARIANT" in line
+                or "Sanitizer" in line
+            ]

@@ -32,7 +32,9 @@ class Round:
         """Until the next share is done."""
         due = self.ledger.completed + SHARE
         if not processes.wait_until(lambda: self.ledger.completed >= due, STALL_S):
-            raise SystemExit(f"the remaining nodes stand still: {due - self.ledger.completed} of {SHARE} tasks are left")
+            raise SystemExit(
+                f"the remaining nodes stand still with {due - self.ledger.completed} of {SHARE} tasks left"
+            )
 
     def kill_two(self):
         for victim in self.nodes[:2]:
@@ -40,8 +42,7 @@ class Round:
             victim.kill_all()
             begun = time.monotonic()
             alive = [node for node in self.nodes if node.alive()]
-            if not processes.wait_until(lambda: all(self.ledger.last_write.get(node, 0) > begun for node in alive),
-                                        STALL_S, 0.005):
+            if not self.ledger.await_writes(alive, begun, STALL_S):
                 self.ledger.violation(f"{STALL_S} s after a node died the others had not written")
             self.longest = max(self.longest, time.monotonic() - begun)
         return begun
@@ -69,9 +70,11 @@ def test():
         processes.wait_until(lambda: not ledger.unfinished(around.cluster), last + STUCK_S - time.monotonic(), 0.2)
         waited, stuck = time.monotonic() - last, ledger.show_unfinished(around.cluster)
         work.stop()
-        tap.note(f"{2 * ROUNDS} nodes killed, {book.made} creates, {len(book.leased)} leases, {book.completed} completions "
-                 f"acknowledged, {len(book.refused)} settlements refused; longest recovery of the others {longest:.2f} s, "
-                 f"everything at its end {waited:.1f} s after the last event")
+        tap.note(
+            f"{2 * ROUNDS} nodes killed, {book.made} creates, {len(book.leased)} leases, "
+            f"{book.completed} completions acknowledged, {len(book.refused)} settlements refused; longest recovery "
+            f"of the others {longest:.2f} s, everything at its end {waited:.1f} s after the last event"
+        )
         tap.check("one node is left", sum(node.alive() for node in around.nodes) == 1)
         tap.check("settlements came too late and were refused", book.refused)
         tap.check_none(f"nothing is stuck {STUCK_S} s after the last event", stuck)

@@ -35,7 +35,7 @@ class Side:
     def flush(self):
         try:
             if self.unsent:
-                del self.unsent[:self.sock.send(self.unsent)]
+                del self.unsent[: self.sock.send(self.unsent)]
         except BlockingIOError:
             pass
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self.unsent else 0)
@@ -134,8 +134,13 @@ class Proxy:
         self.url = f"host={folder} user=agentd dbname=postgres"
         self.cuts, self.news = [], threading.Condition()
         listen = f"{folder}/.s.PGSQL.5432"
-        self.process = processes.start([sys.executable, os.path.abspath(__file__), listen, f"{cluster.folder}/.s.PGSQL.5432"],
-                                       "KILL", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = processes.start(
+            [sys.executable, os.path.abspath(__file__), listen, f"{cluster.folder}/.s.PGSQL.5432"],
+            "KILL",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         threading.Thread(target=self._listen, daemon=True).start()
         if not processes.wait_until(lambda: os.path.exists(listen) or self.process.poll() is not None, 20):
             raise SystemExit("the proxy did not start")

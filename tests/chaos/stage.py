@@ -1,6 +1,7 @@
-"""stage.py - what a chaos test needs around it: a folder, a cluster, perhaps the proxy, nodes; and its end, whatever happens.
+"""stage.py - what a chaos test needs around it: a folder, a cluster, perhaps the proxy, nodes; and an end to all of it.
 
-CHAOS=full asks for the long form. CHAOS_SEED repeats a run's random choices. CHAOS_KEEP=1 leaves the folder with the logs.
+CHAOS=full asks for the long form. CHAOS_SEED repeats a run's random choices. CHAOS_KEEP=1 leaves the folder with the
+logs.
 """
 
 import contextlib
@@ -60,8 +61,12 @@ class Stage:
             running = one.alive()
             status, left = one.stop()
             if running:
-                tap.check(f"node {one.number} stops cleanly and leaves no process", status == 0 and not left, (status, left))
-        tap.check_none("no process ended but by SIGKILL from here", [line for one in self.nodes for line in one.own_deaths()])
+                tap.check(
+                    f"node {one.number} stops cleanly and leaves no process", status == 0 and not left, (status, left)
+                )
+        tap.check_none(
+            "no process ended but by SIGKILL from here", [line for one in self.nodes for line in one.own_deaths()]
+        )
 
     def _tell_logs(self):
         for path in [f"{one.folder}/log" for one in self.nodes] + [f"{self.folder}/cluster/log"]:

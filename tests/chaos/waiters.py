@@ -36,8 +36,10 @@ class Line:
 
     async def ask(self, path, body):
         text = json.dumps(body).encode()
-        head = (f"POST /api/v1{path} HTTP/1.1\r\nHost: agentd\r\nAuthorization: Bearer {self.token}\r\n"
-                f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n")
+        head = (
+            f"POST /api/v1{path} HTTP/1.1\r\nHost: agentd\r\nAuthorization: Bearer {self.token}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+        )
         try:
             if not self.streams:
                 self.streams = await asyncio.open_connection("127.0.0.1", random.choice(self.nodes).port)
@@ -81,8 +83,9 @@ class Crowd:
                     await asyncio.sleep(random.uniform(0, 2 * client.PAUSE_S))
                 for task in answer["tasks"] if status == 200 else ():
                     self.ledger.note_lease(task, name)
-                    status, answer = await line.insist(f"/tasks/{task['id']}/complete",
-                                                       {"epoch": task["epoch"], "output_data": name})
+                    status, answer = await line.insist(
+                        f"/tasks/{task['id']}/complete", {"epoch": task["epoch"], "output_data": name}
+                    )
                     self.ledger.note_settle(task, name, "complete", name, status, answer)
         finally:
             line.close()
@@ -150,17 +153,28 @@ def test():
     with stage.Stage(2, AGENTD_WORKERS=str(WORKERS)) as around:
         crowd = Crowd(around, book, client.login(around.nodes))
         longest = asyncio.run(crowd.run())
-        undelivered = [row for row in around.cluster.query(
-            "SELECT task_id, epoch, outcome, agent_id, extract(epoch FROM ended_at - started_at) FROM task_attempts")
-            if (row[0], int(row[1])) not in book.leased]
-        tap.note(f"{crowd.kills} workers killed while {AGENTS} agents waited, {book.made} creates, {len(book.leased)} leases, "
-                 f"{book.completed} completions acknowledged, {len(undelivered)} leases could not be delivered; longest "
-                 f"time from a burst to its last completion {longest:.2f} s")
+        undelivered = [
+            row
+            for row in around.cluster.query(
+                "SELECT task_id, epoch, outcome, agent_id, extract(epoch FROM ended_at - started_at) FROM task_attempts"
+            )
+            if (row[0], int(row[1])) not in book.leased
+        ]
+        tap.note(
+            f"{crowd.kills} workers killed while {AGENTS} agents waited, {book.made} creates, "
+            f"{len(book.leased)} leases, {book.completed} completions acknowledged, {len(undelivered)} leases could "
+            f"not be delivered; longest time from a burst to its last completion {longest:.2f} s"
+        )
         tap.check("a worker was killed in every round", crowd.kills == ROUNDS, crowd.kills)
-        tap.check("every task came to an agent, at the latest when the lease of a lost one was over",
-                  longest < LEASE_S + SLACK_S, longest)
-        tap.check_none("no lease that could not be delivered was longer than a lease",
-                       [row for row in undelivered if row[2] not in ("expire", "release") or float(row[4]) > LEASE_S + SLACK_S])
+        tap.check(
+            "every task came to an agent, at the latest when the lease of a lost one was over",
+            longest < LEASE_S + SLACK_S,
+            longest,
+        )
+        tap.check_none(
+            "no lease that could not be delivered was longer than a lease",
+            [row for row in undelivered if row[2] not in ("expire", "release") or float(row[4]) > LEASE_S + SLACK_S],
+        )
         tap.check_none("nothing is left", ledger.show_unfinished(around.cluster))
         ledger.compare(book, around.cluster)
         around.stop_nodes()

@@ -33,11 +33,13 @@ class Messages:
         self.pending += data
         at, found, head = 0, [], 4 if self.untyped else 5
         while len(self.pending) - at >= head:
-            length = int.from_bytes(self.pending[at + head - 4:at + head], "big")
+            length = int.from_bytes(self.pending[at + head - 4 : at + head], "big")
             end = at + head - 4 + length
             if len(self.pending) < end:
                 break
-            found.append((b"" if self.untyped else bytes(self.pending[at:at + 1]), bytes(self.pending[at + head:end])))
+            found.append(
+                (b"" if self.untyped else bytes(self.pending[at : at + 1]), bytes(self.pending[at + head : end]))
+            )
             at, self.untyped, head = end, False, 5
         del self.pending[:at]
         return found
