@@ -127,7 +127,7 @@ def _lost_creates(ledger, database):
 
 
 def _doubled_creates(ledger, database):
-    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt. Also how many of these."""
+    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt; and how many of these."""
     known = set(ledger.created.values()) | set(ledger.workflows.values())
     rows = [(task, row[2], ledger.maybe) for task, row in database.tasks.items() if row[2] and task not in known]
     rows += [(task, row[1], ledger.maybe_workflows) for task, row in database.workflows.items() if task not in known]
@@ -183,7 +183,8 @@ def _missing_attempts(database):
 def _wrong_counters(cluster):
     return cluster.query(
         "SELECT w.id, w.status, w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, n.* "
-        "FROM workflows w CROSS JOIN LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status = 'completed') AS completed, "
+        "FROM workflows w CROSS JOIN LATERAL (SELECT count(*) AS total, "
+        "count(*) FILTER (WHERE status = 'completed') AS completed, "
         "count(*) FILTER (WHERE status IN ('failed', 'dead')) AS failed, "
         "count(*) FILTER (WHERE status = 'cancelled') AS cancelled FROM tasks t "
         "WHERE t.tenant = w.tenant AND t.workflow_id = w.id) n "
