@@ -33,7 +33,7 @@ class Ledger:
         return self.made - self.completed_known
 
     def note_create(self, number, made, parts=0):
-        """parts: the number of tasks of a workflow; 0 says that it is a task by itself."""
+        """parts: how many tasks of a workflow there are to do; 0 says that it is a task by itself."""
         with self.lock:
             (self.workflows if parts else self.created)[number] = made
             self.made += parts or 1
@@ -82,24 +82,18 @@ class Database:
     """What the tables say, read once."""
 
     def __init__(self, cluster):
-        self.cluster = cluster
-        self.tasks = {
-            row[0]: row[1:]
-            for row in cluster.query("SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")
-        }
-        self.attempts = {
-            (task, int(epoch)): (outcome, agent)
-            for task, epoch, outcome, agent in cluster.query(
-                "SELECT task_id, epoch, outcome, agent_id FROM task_attempts"
-            )
-        }
-        self.workflows = {
-            row[0]: row[1:] for row in cluster.query("SELECT id, status, input_data->>'n' FROM workflows")
-        }
+        tasks = cluster.query("SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")
+        attempts = cluster.query("SELECT task_id, epoch, outcome, agent_id FROM task_attempts ORDER BY epoch")
+        workflows = cluster.query("SELECT id, status, input_data->>'n' FROM workflows")
+        self.tasks = {row[0]: row[1:] for row in tasks}
+        self.workflows = {row[0]: row[1:] for row in workflows}
+        self.attempts = {(task, int(epoch)): (outcome, agent) for task, epoch, outcome, agent in attempts}
+        self.by_task = collections.defaultdict(list)
+        for task, *row in attempts:
+            self.by_task[task].append(row)
 
     def evidence(self, task):
-        attempts = sorted((epoch, *row) for (owner, epoch), row in self.attempts.items() if owner == task)
-        return f"task {task}: row {self.tasks.get(task)}, attempts {attempts}"
+        return f"task {task}: row {self.tasks.get(task)}, attempts {self.by_task.get(task)}"
 
 
 def unfinished(cluster):
@@ -108,7 +102,7 @@ def unfinished(cluster):
 
 def show_unfinished(cluster):
     return cluster.query(
-        "SELECT id, status, epoch, leased_by, lease_until, ready_at, run_at, deps_left, workflow_id, "
+        "SELECT id, status, epoch, leased_by, lease_until, ready_at, run_at, parked, deps_left, workflow_id, "
         f"now() FROM tasks WHERE status NOT IN {ENDS} LIMIT 5"
     )
 
@@ -127,7 +121,7 @@ def _lost_creates(ledger, database):
 
 
 def _doubled_creates(ledger, database):
-    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt; and how many of these."""
+    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt: how many."""
     known = set(ledger.created.values()) | set(ledger.workflows.values())
     rows = [(task, row[2], ledger.maybe) for task, row in database.tasks.items() if row[2] and task not in known]
     rows += [(task, row[1], ledger.maybe_workflows) for task, row in database.workflows.items() if task not in known]
@@ -176,21 +170,35 @@ def _doubled_completions(database):
 
 def _missing_attempts(database):
     """Every epoch ended exactly once, so every one has its row."""
-    counts = collections.Counter(task for task, _ in database.attempts)
-    return [database.evidence(task) for task, row in database.tasks.items() if counts[task] != int(row[1])]
+    return [
+        database.evidence(task) for task, row in database.tasks.items() if len(database.by_task[task]) != int(row[1])
+    ]
 
 
 def _wrong_counters(cluster):
     return cluster.query(
-        "SELECT w.id, w.status, w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, n.* "
-        "FROM workflows w CROSS JOIN LATERAL (SELECT count(*) AS total, "
+        "SELECT w.id, w.status, w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, w.tasks_skipped, "
+        "n.* FROM workflows w CROSS JOIN LATERAL (SELECT count(*) AS total, "
         "count(*) FILTER (WHERE status = 'completed') AS completed, "
         "count(*) FILTER (WHERE status IN ('failed', 'dead')) AS failed, "
-        "count(*) FILTER (WHERE status = 'cancelled') AS cancelled FROM tasks t "
+        "count(*) FILTER (WHERE status = 'cancelled' AND NOT skipped) AS cancelled, "
+        "count(*) FILTER (WHERE skipped) AS skipped FROM tasks t "
         "WHERE t.tenant = w.tenant AND t.workflow_id = w.id) n "
-        "WHERE (w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled) "
-        "IS DISTINCT FROM (n.total, n.completed, n.failed, n.cancelled) "
-        "OR (w.status = 'completed') IS DISTINCT FROM (n.completed = n.total)"
+        "WHERE (w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, w.tasks_skipped) "
+        "IS DISTINCT FROM (n.total, n.completed, n.failed, n.cancelled, n.skipped) "
+        "OR (w.status = 'completed') IS DISTINCT FROM (n.completed + n.skipped = n.total)"
+    )
+
+
+def _wrong_events(cluster):
+    """Events are committed with what they tell of: as many starts as epochs, as many completions as there were."""
+    return cluster.query(
+        "SELECT t.id, t.status, t.epoch, e.started, e.completed FROM tasks t LEFT JOIN ("
+        "SELECT (item ->> 'subject')::uuid AS id, count(*) FILTER (WHERE item ->> 'kind' = 'task.started') AS started, "
+        "count(*) FILTER (WHERE item ->> 'kind' = 'task.completed') AS completed "
+        "FROM events CROSS JOIN json_array_elements(items) item GROUP BY 1) e ON e.id = t.id "
+        "WHERE (t.epoch, (t.status = 'completed')::int) "
+        "IS DISTINCT FROM (coalesce(e.started, 0), coalesce(e.completed, 0))"
     )
 
 
@@ -212,4 +220,5 @@ def compare(ledger, cluster):
     tap.check_none("every completed task was completed exactly once", _doubled_completions(database))
     tap.check_none("every epoch ended exactly once", _missing_attempts(database))
     tap.check_none("the counters of every workflow equal a count over its tasks", _wrong_counters(cluster))
+    tap.check_none("the events tell of every lease and completion, once", _wrong_events(cluster))
     return unanswered

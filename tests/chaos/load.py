@@ -1,8 +1,8 @@
 """load.py - creators and agents that work as fast as they can and write every answer into the ledger.
 
-Most of it goes in arrays, a share one by one, a share as workflows: diamonds with two ends, which
-become ready and complete at about the same time. The creators keep only so much ahead of the agents, so that at the end
-little is left to do and what is stuck is seen.
+Most of it goes in arrays, a share one by one, a share as workflows: diamonds with two ends, which become ready and
+complete at about the same time; one end has a condition that holds, and beside them is a task whose condition does not.
+The creators keep only so much ahead of the agents, so that at the end little is left to do and what is stuck is seen.
 """
 
 import itertools
@@ -17,7 +17,17 @@ LEASE_S = 4
 AHEAD = 1000
 ARRAY = 100
 RETRY = {"backoff": "fixed", "base_s": 0.2, "jitter": False}
-DIAMOND = {"top": [], "left": ["top"], "right": ["top"], "bottom": ["left", "right"], "twin": ["left", "right"]}
+DIAMOND = {
+    "top": [],
+    "left": ["top"],
+    "right": ["top"],
+    "bottom": ["left", "right"],
+    "twin": ["left", "right"],
+    "never": ["left", "right"],
+}
+CONDITIONS = {
+    key: {"task": "left", "path": "/key", "op": op, "value": "left"} for key, op in (("twin", "eq"), ("never", "ne"))
+}
 
 
 class Load:
@@ -111,10 +121,11 @@ class Load:
         number = next(self.numbers)
         tasks = [
             {"key": key, "role": ROLE, "depends_on": needs, "max_retries": 100, "retry": RETRY}
+            | ({"condition": CONDITIONS[key]} if key in CONDITIONS else {})
             for key, needs in DIAMOND.items()
         ]
         body = {"description": "a diamond", "input_data": {"n": number}, "tasks": tasks}
-        self._note(number, *self._post(mine, "/workflows", body, number), len(DIAMOND))
+        self._note(number, *self._post(mine, "/workflows", body, number), len(DIAMOND) - 1)
 
     # Working.
 
@@ -146,6 +157,8 @@ class Load:
 
     def _look_at(self, task):
         """A task of a diamond comes with the outputs of what it depends on, never before."""
+        if task["key"] == "never":
+            self.ledger.violation(f"task {task['id']} was leased although its condition does not hold")
         needs = DIAMOND.get(task["key"], [])
         outputs = {key: (output or {}).get("key") for key, output in task["dependencies"].items()}
         if outputs != {key: key for key in needs}:

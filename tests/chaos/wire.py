@@ -14,6 +14,8 @@ KINDS = (
     ("create", re.compile(r"\bINSERT INTO tasks\b", re.I)),
     ("lease", re.compile(r"\bUPDATE tasks\b.*\bleased_at = ", re.I | re.S)),
 )
+# A settlement answers a row for every request; this is a column that says that one was accepted.
+OK = b"\0\0\0\2ok"
 
 
 def kind_of(sql):
@@ -54,7 +56,7 @@ class Connection:
         self.bound, self.executed = None, []
         # What was executed up to each Sync that has no answer yet; the first answer is that to the start.
         self.groups = collections.deque([[]])
-        self.tags, self.failed = [], False
+        self.tags, self.failed, self.done = [], False, False
 
     def from_client(self, data):
         for kind, payload in self.client.feed(data):
@@ -75,13 +77,16 @@ class Connection:
         for kind, payload in self.server.feed(data):
             if kind == b"C":
                 self.tags.append(payload.rstrip(b"\0").decode())
+            elif kind == b"D":
+                self.done = self.done or OK in payload
             elif kind == b"E":
                 self.failed = True
             elif kind == b"Z":
                 group = self.groups.popleft() if self.groups else []
                 commits.append(set() if self.failed else self._written(group))
-                self.tags, self.failed = [], False
+                self.tags, self.failed, self.done = [], False, False
         return commits
 
     def _written(self, group):
-        return {kind for kind, tag in zip(group, self.tags) if kind and tag.split()[-1] not in ("0", "SELECT")}
+        kinds = {kind for kind, tag in zip(group, self.tags) if kind and not tag.endswith(" 0")}
+        return kinds if self.done else kinds - {"settle"}
