@@ -33,8 +33,8 @@ CONDITIONS = {
 class Load:
     """with Load(...): it runs. stop_creating() and stop() end it in two steps."""
 
-    def __init__(self, nodes, ledger, creators=3, agents=6, idempotent=False):
-        self.nodes, self.ledger, self.idempotent = nodes, ledger, idempotent
+    def __init__(self, nodes, ledger, creators=3, agents=6):
+        self.nodes, self.ledger = nodes, ledger
         self.token = client.login(nodes)
         self.numbers = itertools.count(1)
         self.creating, self.working, self.troubles = True, True, []
@@ -91,12 +91,22 @@ class Load:
         }
 
     def _post(self, mine, path, body, number):
-        """With a key the answer is certain in the end; without one a lost answer leaves it in doubt."""
-        if self.idempotent:
-            return mine.insist("POST", path, body, f"ledger-{number}")
+        """One half with an Idempotency-Key: asked until it is certain. For the others a lost answer means doubt."""
+        if random.random() < 0.5:
+            return self._post_keyed(mine, path, body, f"ledger-{number}")
         status, answer = mine.ask("POST", path, body)
         if not client.is_certain(status):
             time.sleep(client.PAUSE_S)
+        return status, answer
+
+    def _post_keyed(self, mine, path, body, key):
+        deadline = time.monotonic() + client.TRIES_S
+        while time.monotonic() < deadline:
+            status, answer = mine.insist("POST", path, body, key)
+            if not isinstance(answer, list) or all(client.is_certain(one["status"]) for one in answer):
+                return status, answer
+            time.sleep(client.PAUSE_S)
+        self.ledger.violation(f"POST {path} with the key {key} is in doubt after {client.TRIES_S} s")
         return status, answer
 
     def _note(self, number, status, answer, parts=0):
