@@ -20,7 +20,7 @@ import stage
 import tap
 
 ROUNDS = 8 if stage.FULL else 2
-SHARE = 600 if stage.FULL else 500  # completions between two events
+SHARE = 400  # completions between two events
 LIMIT = {"kind": "concurrency", "key": "role", "match": load.ROLE, "value": 60}
 STUCK_S = 15
 STALL_S = 60
