@@ -1,228 +1,224 @@
-#!/usr/bin/env python3
-"""ledger.py - nothing acknowledged is lost and nothing is done twice, while processes are killed.
+"""ledger.py - everything that a node has acknowledged, and whether the database says the same in the end.
 
-Creators make tasks, agents lease and complete them, and a killer ends workers, the keeper, database backends and the
-postmaster with SIGKILL. Every answer that acknowledges something goes into the ledger. Then the killing stops, the work
-is finished, and the node is asked about every line of the ledger. TAP on standard output.
-
-AGENTD names the program; CHAOS_SECONDS (default 6) is how long it kills.
+A create is known by its number (input_data.n), so that one whose answer got lost can be found too: it is `maybe`.
+Always holds: an entry is made only from an answer, after it came; entries come from many threads.
 """
 
-import http.client
+import collections
 import json
-import os
-import random
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 
-PASSWORD = "only-for-this-test-4711"
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "6"))
-FINISH_S = 60
-count = 0
-failed = 0
+import processes
+import tap
 
-
-def check(name, good, seen=""):
-    global count, failed
-    count += 1
-    print(f"{'ok' if good else 'not ok'} {count} - {name}", flush=True)
-    if not good:
-        failed += 1
-        print(f"# saw: {seen}")
-
-
-class Client:
-    """One connection that is made again after any trouble; None stands for an answer that did not come."""
-
-    def __init__(self, port, token=None):
-        self.port, self.token, self.connection = port, token, None
-
-    def ask(self, method, path, body=None):
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
-        try:
-            if not self.connection:
-                self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-            self.connection.request(method, "/api/v1" + path, None if body is None else json.dumps(body), headers)
-            answer = self.connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError):
-            self.connection = None
-            return None, None
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
-
-
-def title(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-class Node:
-    def __init__(self, folder):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTD")}
-        environment.update(
-            AGENTD_ENV="testing", AGENTD_PORT="0", AGENTD_WORKERS="2", AGENTD_LEASE_S="2", AGENTD_STATE_DIR=f"{folder}/state",
-            AGENTD_ADMIN_PASSWORD=PASSWORD, AGENTD_RATE_LIMIT="1000000000", AGENTD_LOG_LEVEL="error")
-        if os.geteuid() == 0:
-            environment["AGENTD_USER"] = "nobody"
-        self.log = open(f"{folder}/log", "wb")
-        self.process = subprocess.Popen([os.environ["AGENTD"], "--embedded"], env=environment, stderr=self.log, cwd=folder)
-        deadline = time.monotonic() + 60
-        while not os.path.exists(f"{folder}/state/url"):
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise SystemExit("the node did not start; see " + folder)
-            time.sleep(0.05)
-        with open(f"{folder}/state/url", encoding="ascii") as file:
-            self.port = int(file.read().strip().rsplit(":", 1)[1])
-
-    def processes(self):
-        """(what, pid) of everything that may be killed."""
-        found = []
-        for pid in children(self.process.pid):
-            what = title(pid)
-            if "postgres" in what:
-                found.append(("postmaster", pid))
-                found += [("backend", backend) for backend in children(pid) if "agentd" in title(backend)]
-            elif what.startswith("agentd: "):
-                found.append((what.split()[1], pid))
-        return found
-
-    def kill_one(self, kinds):
-        victims = [pid for what, pid in self.processes() if what in kinds]
-        if victims:
-            os.kill(random.choice(victims), signal.SIGKILL)
-        return bool(victims)
+ENDS = "('completed', 'failed', 'cancelled', 'dead')"
+Unanswered = collections.namedtuple("Unanswered", "creates leases")
+Settled = collections.namedtuple("Settled", "outcome output agent")
 
 
 class Ledger:
     def __init__(self):
         self.lock = threading.Lock()
-        self.created, self.completed, self.stale, self.troubles = set(), [], 0, 0
-        self.creating = self.working = True
+        self.created, self.maybe = {}, set()  # number -> task; numbers whose answer got lost
+        self.workflows, self.maybe_workflows = {}, set()
+        self.leased = {}  # (task, epoch) -> agent
+        self.settled, self.refused = {}, {}  # (task, epoch) -> Settled; what was tried and got 409
+        self.violations = []  # seen in the answers themselves
+        self.last_write = {}  # node -> when the newest request was sent that it has acknowledged as written
+        self.made = 0  # tasks, with those of workflows
+        self.completed = self.completed_known = 0  # all; those whose create is not in doubt
 
+    def ahead(self):
+        """How many tasks are known to wait or to be worked on."""
+        return self.made - self.completed_known
 
-def create(client, ledger):
-    number = 0
-    while ledger.creating:
-        number += 1
-        status, task = client.ask("POST", "/tasks", {"role": "ledger", "input_data": number, "max_retries": 50})
-        with ledger.lock:
-            if status == 201:
-                ledger.created.add(task["id"])
+    def note_create(self, number, made, parts=0):
+        """parts: how many tasks of a workflow there are to do; 0 says that it is a task by itself."""
+        with self.lock:
+            (self.workflows if parts else self.created)[number] = made
+            self.made += parts or 1
+
+    def note_maybe(self, number, parts=0):
+        with self.lock:
+            (self.maybe_workflows if parts else self.maybe).add(number)
+
+    def note_lease(self, task, agent):
+        place = (task["id"], task["epoch"])
+        with self.lock:
+            if place in self.leased:
+                self.violations.append(f"lease {place} was given to {self.leased[place]} and to {agent}")
+            self.leased[place] = agent
+
+    def note_settle(self, task, agent, outcome, output, status, answer):
+        """The certain answer to a settlement with the task's epoch."""
+        place, entry = (task["id"], task["epoch"]), Settled(outcome, output, agent)
+        with self.lock:
+            if status == 200:
+                self.settled[place] = entry
+                self._count_completion(task["input_data"]["n"], outcome == "complete")
+            elif status == 409 and answer.get("code") == "stale_epoch":
+                self.refused[place] = entry
             else:
-                ledger.troubles += 1
-        if status != 201:
-            time.sleep(0.05)
+                self.violations.append(f"{outcome} of {place} by {agent} was answered with {status} {answer}")
+
+    def _count_completion(self, number, is_one):
+        self.completed += is_one
+        self.completed_known += is_one and number not in self.maybe and number not in self.maybe_workflows
+
+    def note_write(self, node, asked):
+        with self.lock:
+            self.last_write[node] = max(asked, self.last_write.get(node, 0))
+
+    def await_writes(self, nodes, since, seconds):
+        """Until each node has acknowledged a write that was asked for after that moment; False: not in time."""
+        return processes.wait_until(lambda: all(self.last_write.get(node, 0) > since for node in nodes), seconds, 0.005)
+
+    def violation(self, text):
+        with self.lock:
+            self.violations.append(text)
 
 
-def work(client, ledger, name):
-    while ledger.working:
-        status, lease = client.ask("POST", "/tasks/lease", {"roles": ["ledger"], "agent_id": name, "max": 5, "wait_s": 0.5})
-        if status != 200:
-            time.sleep(0.05)
-            continue
-        for task in lease["tasks"]:
-            body = {"epoch": task["epoch"], "output_data": {"by": name}}
-            status, _ = client.ask("POST", f"/tasks/{task['id']}/complete", body)
-            if status is None or status == 503:
-                # In doubt: the same epoch again is answered alike, whatever became of the first try.
-                status, _ = client.ask("POST", f"/tasks/{task['id']}/complete", body)
-            with ledger.lock:
-                if status == 200:
-                    ledger.completed.append(task["id"])
-                elif status == 409:
-                    ledger.stale += 1
+class Database:
+    """What the tables say, read once."""
+
+    def __init__(self, cluster):
+        tasks = cluster.query("SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")
+        attempts = cluster.query("SELECT task_id, epoch, outcome, agent_id FROM task_attempts ORDER BY epoch")
+        workflows = cluster.query("SELECT id, status, input_data->>'n' FROM workflows")
+        self.tasks = {row[0]: row[1:] for row in tasks}
+        self.workflows = {row[0]: row[1:] for row in workflows}
+        self.attempts = {(task, int(epoch)): (outcome, agent) for task, epoch, outcome, agent in attempts}
+        self.by_task = collections.defaultdict(list)
+        for task, *row in attempts:
+            self.by_task[task].append(row)
+
+    def evidence(self, task):
+        return f"task {task}: row {self.tasks.get(task)}, attempts {self.by_task.get(task)}"
 
 
-def kill(node):
-    plan = [("worker",), ("backend",), ("keeper",), ("worker",), ("backend",), ("postmaster",)]
-    kills, end = 0, time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        kills += node.kill_one(plan[kills % len(plan)])
-        time.sleep(random.uniform(0.1, 0.4))
-    return kills
+def unfinished(cluster):
+    return cluster.value(f"SELECT count(*) FROM tasks WHERE status NOT IN {ENDS}")
 
 
-def is_settled(client, task):
-    status, found = client.ask("GET", f"/tasks/{task}")
-    return status == 200 and found["status"] == "completed"
+def show_unfinished(cluster):
+    return cluster.query(
+        "SELECT id, status, epoch, leased_by, lease_until, ready_at, run_at, parked, deps_left, workflow_id, "
+        f"now() FROM tasks WHERE status NOT IN {ENDS} LIMIT 5"
+    )
 
 
-def finish(client, ledger):
-    """Waits until every task on the ledger is completed; returns those that are not in the end."""
-    open_tasks, deadline = set(ledger.created), time.monotonic() + FINISH_S
-    while open_tasks and time.monotonic() < deadline:
-        open_tasks = {task for task in open_tasks if not is_settled(client, task)}
-    return open_tasks
+def _lost_creates(ledger, database):
+    found = [
+        f"create {number} was acknowledged as {task}; {database.evidence(task)}"
+        for number, task in ledger.created.items()
+        if task not in database.tasks or database.tasks[task][2] != str(number)
+    ]
+    return found + [
+        f"workflow {number} was acknowledged as {workflow}; row {database.workflows.get(workflow)}"
+        for number, workflow in ledger.workflows.items()
+        if database.workflows.get(workflow, (None, None))[1] != str(number)
+    ]
 
 
-def completions(client, task):
-    status, page = client.ask("GET", f"/tasks/{task}/attempts?limit=500")
-    return -1 if status != 200 else sum(1 for attempt in page["items"] if attempt["outcome"] == "complete")
+def _doubled_creates(ledger, database):
+    """Every row goes back to one create: an acknowledged one, or at most once to one in doubt: how many."""
+    known = set(ledger.created.values()) | set(ledger.workflows.values())
+    rows = [(task, row[2], ledger.maybe) for task, row in database.tasks.items() if row[2] and task not in known]
+    rows += [(task, row[1], ledger.maybe_workflows) for task, row in database.workflows.items() if task not in known]
+    seen, found = set(), []
+    for task, number, maybe in rows:
+        if int(number) not in maybe or (int(number), id(maybe)) in seen:
+            found.append(f"nobody was told of create {number} as {task}, or it is there twice")
+        seen.add((int(number), id(maybe)))
+    return found, len(seen)
 
 
-def test(node):
-    client = Client(node.port)
-    _, token = client.ask("POST", "/auth/login", {"username": "admin", "password": PASSWORD})
-    client.token = token["access_token"]
-    ledger = Ledger()
-    threads = [threading.Thread(target=create, args=(Client(node.port, client.token), ledger)) for _ in range(3)]
-    threads += [threading.Thread(target=work, args=(Client(node.port, client.token), ledger, f"a{i}")) for i in range(4)]
-    for thread in threads:
-        thread.start()
-    kills = kill(node)
-    ledger.creating = False
-    left = finish(client, ledger)
-    ledger.working = False
-    for thread in threads:
-        thread.join()
-    print(f"# {kills} kills, {len(ledger.created)} creates and {len(ledger.completed)} completions acknowledged, "
-          f"{ledger.troubles} creates not answered with 201, {ledger.stale} stale epochs refused")
-    check("there was killing and there was work", kills >= 6 and len(ledger.created) > 100, (kills, len(ledger.created)))
-    check("every acknowledged task came to its end", not left, sorted(left)[:3])
-    doubled = [task for task in ledger.created if completions(client, task) != 1]
-    check("each was completed exactly once", not doubled, doubled[:3])
-    lost = [task for task in ledger.completed if not is_settled(client, task)]
-    check("every acknowledged completion is there", not lost, lost[:3])
-    check("no completion was acknowledged to two holders", len(ledger.completed) == len(set(ledger.completed)),
-          len(ledger.completed) - len(set(ledger.completed)))
+def _lost_leases(ledger, database):
+    return [
+        f"{place} was leased to {agent}; {database.evidence(place[0])}"
+        for place, agent in ledger.leased.items()
+        if database.attempts.get(place, (None, None))[1] != agent
+    ]
 
 
-def main():
-    seed = int(os.environ.get("CHAOS_SEED", random.randrange(1 << 30)))
-    random.seed(seed)
-    print(f"# CHAOS_SEED={seed}")
-    folder = tempfile.mkdtemp(prefix="agentd-chaos-")
-    os.chmod(folder, 0o755)
-    node = Node(folder)
-    try:
-        test(node)
-    finally:
-        pids = [pid for _, pid in node.processes()]
-        node.process.send_signal(signal.SIGTERM)
-        check("the node stops cleanly", node.process.wait(timeout=30) == 0, node.process.returncode)
-        check("and leaves no process behind", not [pid for pid in pids if "agentd" in title(pid)], pids)
-        if not failed:
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            print(f"# the log is {folder}/log")
-    print(f"1..{count}")
-    return 1 if failed else 0
+def _lost_settlements(ledger, database):
+    found = []
+    for place, entry in ledger.settled.items():
+        row = database.tasks.get(place[0], (None, None, None, "null"))
+        kept = database.attempts.get(place) == (entry.outcome, entry.agent)
+        if kept and entry.outcome == "complete":
+            kept = row[0] == "completed" and row[1] == str(place[1]) and json.loads(row[3] or "null") == entry.output
+        if not kept:
+            found.append(f"{place} was settled as {entry}; {database.evidence(place[0])}")
+    return found
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _wrong_refusals(ledger, database):
+    return [
+        f"{place} was refused as {entry}; {database.evidence(place[0])}"
+        for place, entry in ledger.refused.items()
+        if database.attempts.get(place, (None, None))[0] == entry.outcome
+    ]
+
+
+def _doubled_completions(database):
+    completions = collections.Counter(task for (task, _), row in database.attempts.items() if row[0] == "complete")
+    return [
+        database.evidence(task) for task, row in database.tasks.items() if completions[task] != (row[0] == "completed")
+    ]
+
+
+def _missing_attempts(database):
+    """Every epoch ended exactly once, so every one has its row."""
+    return [
+        database.evidence(task) for task, row in database.tasks.items() if len(database.by_task[task]) != int(row[1])
+    ]
+
+
+def _wrong_counters(cluster):
+    return cluster.query(
+        "SELECT w.id, w.status, w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, w.tasks_skipped, "
+        "n.* FROM workflows w CROSS JOIN LATERAL (SELECT count(*) AS total, "
+        "count(*) FILTER (WHERE status = 'completed') AS completed, "
+        "count(*) FILTER (WHERE status IN ('failed', 'dead')) AS failed, "
+        "count(*) FILTER (WHERE status = 'cancelled' AND NOT skipped) AS cancelled, "
+        "count(*) FILTER (WHERE skipped) AS skipped FROM tasks t "
+        "WHERE t.tenant = w.tenant AND t.workflow_id = w.id) n "
+        "WHERE (w.tasks_total, w.tasks_completed, w.tasks_failed, w.tasks_cancelled, w.tasks_skipped) "
+        "IS DISTINCT FROM (n.total, n.completed, n.failed, n.cancelled, n.skipped) "
+        "OR (w.status = 'completed') IS DISTINCT FROM (n.completed + n.skipped = n.total)"
+    )
+
+
+def _wrong_events(cluster):
+    """Events are committed with what they tell of: as many starts as epochs, as many completions as there were."""
+    return cluster.query(
+        "SELECT t.id, t.status, t.epoch, e.started, e.completed FROM tasks t LEFT JOIN ("
+        "SELECT (item ->> 'subject')::uuid AS id, count(*) FILTER (WHERE item ->> 'kind' = 'task.started') AS started, "
+        "count(*) FILTER (WHERE item ->> 'kind' = 'task.completed') AS completed "
+        "FROM events CROSS JOIN json_array_elements(items) item GROUP BY 1) e ON e.id = t.id "
+        "WHERE (t.epoch, (t.status = 'completed')::int) "
+        "IS DISTINCT FROM (coalesce(e.started, 0), coalesce(e.completed, 0))"
+    )
+
+
+def compare(ledger, cluster):
+    """The final comparison: every line of the ledger against the rows. What is there that nobody was told."""
+    database = Database(cluster)
+    doubled, creates = _doubled_creates(ledger, database)
+    unanswered = Unanswered(creates, len(set(database.attempts) - set(ledger.leased)))
+    tap.note(
+        f"{len(ledger.maybe)} creates and {len(ledger.maybe_workflows)} workflows are in doubt; committed without "
+        f"an answer: {unanswered.creates} creates and workflows, {unanswered.leases} leases"
+    )
+    tap.check_none("no answer was wrong by itself", ledger.violations)
+    tap.check_none("every acknowledged create is there", _lost_creates(ledger, database))
+    tap.check_none("no create is there twice or out of nothing", doubled)
+    tap.check_none("every acknowledged lease is on record under its holder", _lost_leases(ledger, database))
+    tap.check_none("every acknowledged settlement is there, as it was", _lost_settlements(ledger, database))
+    tap.check_none("no refused epoch took effect", _wrong_refusals(ledger, database))
+    tap.check_none("every completed task was completed exactly once", _doubled_completions(database))
+    tap.check_none("every epoch ended exactly once", _missing_attempts(database))
+    tap.check_none("the counters of every workflow equal a count over its tasks", _wrong_counters(cluster))
+    tap.check_none("the events tell of every lease and completion, once", _wrong_events(cluster))
+    return unanswered
