@@ -64,7 +64,7 @@ end(struct firing *firing)
 static bool
 next_after(struct firing *firing, int64_t after_s)
 {
-	int64_t next_us;
+	int64_t next_us = 0;
 
 	firing->has_next = cron_next(&firing->cron, firing->zone, after_s * 1000000, &next_us);
 	firing->next_s = next_us / 1000000;

@@ -13,7 +13,7 @@ static const char *const catch_ups[] = {"none", "one", "all", NULL};
 	    "until that has ended, or cancel that workflow")
 #define CATCH_UP                                                                                                      \
 	.choices = catch_ups, DOC("times that passed while nobody could fire it (for more than a minute): none of them, " \
-	                          "one for all, or all, in order")
+	                          "one for all, or each, in order (behind one another if overlap is queue)")
 
 const struct field fields_template[] = {TEXT("description", .min = 1, .max = 4000, DOC("what it is for")),
                                         ARRAY("tasks", REQUIRED, .fields = fields_graph_task, .min = 1, .max = 500,

@@ -181,7 +181,7 @@ FROM s LEFT JOIN w ON true;
 -- all tenants: the keeper works for every one of them. One that waits for its workflow to end is due when that has ended.
 SELECT s.tenant, s.id, s.name, s.cron, s.time_zone, s.catch_up, extract(epoch FROM s.next_at)::int8 AS due_s,
     s.queued_at IS NOT NULL AS queued, floor(extract(epoch FROM now()))::int8 AS now_s
-FROM schedules s
+FROM schedules s JOIN tenants n ON n.id = s.tenant AND n.active
 WHERE s.next_at <= now() AND NOT (s.queued_at IS NOT NULL AND s.overlap = 'queue' AND {SCHEDULE_LIVE})
 ORDER BY s.next_at
 LIMIT 100;

@@ -87,12 +87,9 @@ queries_tear_down(void **state UNUSED)
 {
 	check_invariants();
 	/* The keeper's queries see all tenants: nothing may be left for them. */
-<<<<<<< HEAD
 	SQL("UPDATE messages SET ack_until = NULL; UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
-=======
 	SQL("DELETE FROM schedules");
 	SQL("UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
->>>>>>> afedb45 (Tests of the statements of templates and schedules)
 	fixture.tenant = NULL;
 	db_fixture_forget(&fixture);
 	return 0;
