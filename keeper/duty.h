@@ -40,6 +40,7 @@ void leases_run(struct keeper *keeper, struct duty *duty);    /* leases.c */
 void due_run(struct keeper *keeper, struct duty *duty);       /* due.c */
 void decide_run(struct keeper *keeper, struct duty *duty);    /* decide.c */
 void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
+void schedules_run(struct keeper *keeper, struct duty *duty); /* schedules.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
 void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */

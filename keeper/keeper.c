@@ -21,6 +21,7 @@ static struct duty duties[] = {
     {.name = "due", .run = due_run},
     {.name = "decide", .run = decide_run},
     {.name = "deadlines", .run = deadlines_run},
+    {.name = "schedules", .run = schedules_run},
     {.name = "unpark", .run = unpark_run},
     {.name = "nodes", .run = nodes_run, .pause_ms = 2000},
     {.name = "archive tasks", .run = archive_tasks_run},

@@ -56,6 +56,19 @@ bool api_workflow_prepare(struct request *request, struct call *call);
 void api_workflow_finish(struct request *request, struct call *call, const struct db_result *result);
 enum step api_workflow_get(struct request *request);
 
+/* api_templates.c */
+bool api_template_prepare(struct request *request, struct call *call);
+bool api_template_builtin(struct request *request, struct call *call);
+bool api_template_free(struct request *request, struct call *call);
+
+/* api_schedules.c */
+bool api_schedule_prepare(struct request *request, struct call *call);
+void api_schedule_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_schedule_get_finish(struct request *request, struct call *call, const struct db_result *result);
+bool api_schedule_patch_prepare(struct request *request, struct call *call);
+void api_schedule_patch_finish(struct request *request, struct call *call, const struct db_result *result);
+bool api_schedule_run_prepare(struct request *request, struct call *call);
+
 /* api_messages.c */
 bool api_message_prepare(struct request *request, struct call *call);
 void api_message_follow(struct request *request, struct call *call, const struct db_result *result);

@@ -23,6 +23,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_workflows.def"
 #include "endpoints_tasks.def"
 #include "endpoints_limits.def"
+#include "endpoints_schedules.def"
 #include "endpoints_messages.def"
 #include "endpoints_memory.def"
 #include "endpoints_system.def"

@@ -12,11 +12,13 @@ extern const struct field fields_login[], fields_verify_token[], fields_key[], f
     fields_complete[], fields_fail[], fields_release[], fields_settle[], fields_message[], fields_task_patch[],
     fields_decision[], fields_rejection[], fields_redrive[], fields_append[], fields_dependency[], fields_subtask[],
     fields_subtask_patch[], fields_workflow_patch[], fields_limit[], fields_ack[], fields_memory[];
+extern const struct field fields_template[], fields_schedule[], fields_schedule_patch[];
 
 /* Query strings. */
 extern const struct field query_page[], query_attempts[], query_agents[], query_workflows[], query_tasks[],
     query_messages[], query_inbox[], query_dead[], query_uuid_page[], query_dependencies[], query_memory[],
     query_memory_entry[], query_memory_history[];
+extern const struct field query_template[], query_schedules[];
 
 /* Answers. */
 extern const struct schema schema_root, schema_probe, schema_health, schema_token, schema_me, schema_token_check,
@@ -24,6 +26,7 @@ extern const struct schema schema_root, schema_probe, schema_health, schema_toke
     schema_lease, schema_beat, schema_settled, schema_message, schema_status, schema_any,
     schema_dependency, schema_subtask, schema_appended, schema_redriven, schema_graph, schema_limit,
     schema_memory, schema_memory_access;
+extern const struct schema schema_template, schema_schedule;
 
 /* Messages whose content agentd knows: the fields that a type must have; more are let through. */
 struct message_type {

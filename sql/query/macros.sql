@@ -78,6 +78,25 @@ t AS (
 )
 -- end
 
+-- macro: DROP_TASKS
+-- What has not ended in workflow w ends with it. Running holders learn it at their next heartbeat.
+dropped AS (
+    UPDATE tasks t SET status = 'cancelled', completed_at = now(), ready_at = NULL, lease_until = NULL, parked = NULL,
+        error_message = w.error_message
+    FROM w
+    WHERE t.tenant = w.tenant AND t.workflow_id = w.id AND t.status IN ({LIVE})
+    RETURNING t.tenant, t.workflow_id, t.id
+), said AS (
+    INSERT INTO {EVENTS}
+    SELECT i.tenant, now(), i.workflow_id, json_agg(i.item)
+    FROM (SELECT tenant, workflow_id, json_build_object('kind', 'task.cancelled', 'subject', id) AS item FROM dropped
+        UNION ALL
+        SELECT tenant, id, json_build_object('kind', 'workflow.' || status, 'subject', id,
+            'data', json_build_object('error', error_message)) FROM w) i
+    GROUP BY i.tenant, i.workflow_id
+)
+-- end
+
 -- macro: WORKFLOW_COLUMNS
 w.id, w.description, w.status, w.paused, w.template, w.schedule_id, w.labels, w.input_data, w.output_data, w.verdict,
 w.error_message,

@@ -1,2 +1,2 @@
-DROP INDEX workflows_schedule;
+DROP INDEX workflows_schedule_live, workflows_schedule;
 DROP TABLE schedules, templates;

@@ -49,5 +49,7 @@ extern const struct CMUnitTest identity_tests[], agent_tests[], memory_tests[], 
     settle_tests[], workflow_tests[];
 extern const int identity_test_count, agent_test_count, memory_test_count, message_test_count, task_test_count,
     settle_test_count, workflow_test_count;
+extern const struct CMUnitTest schedule_tests[];
+extern const int schedule_test_count;
 
 #endif

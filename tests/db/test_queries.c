@@ -88,6 +88,7 @@ queries_tear_down(void **state UNUSED)
 	check_invariants();
 	/* The keeper's queries see all tenants: nothing may be left for them. */
 	SQL("UPDATE messages SET ack_until = NULL; UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
+	SQL("DELETE FROM schedules");
 	fixture.tenant = NULL;
 	db_fixture_forget(&fixture);
 	return 0;
@@ -229,6 +230,7 @@ main(void)
 	             {task_tests, task_test_count},
 	             {settle_tests, settle_test_count},
 	             {workflow_tests, workflow_test_count},
+	             {schedule_tests, schedule_test_count},
 	             {&last, 1}};
 	struct CMUnitTest tests[200];
 	size_t count = 0;
