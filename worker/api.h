@@ -56,6 +56,11 @@ bool api_workflow_prepare(struct request *request, struct call *call);
 void api_workflow_finish(struct request *request, struct call *call, const struct db_result *result);
 enum step api_workflow_get(struct request *request);
 
+/* api_events.c */
+enum step api_events(struct request *request);
+enum step api_events_stream(struct request *request);
+enum step api_events_workflow(struct request *request);
+
 /* api_messages.c */
 bool api_message_prepare(struct request *request, struct call *call);
 void api_message_follow(struct request *request, struct call *call, const struct db_result *result);

@@ -60,6 +60,7 @@ struct endpoint {
 	const struct field *query;
 	int status; /* of success; 0: 200 */
 	const struct schema *reply;
+	const char *content_type; /* of success; NULL: application/json */
 	int sql; /* ENDPOINT_SQL(); 0: steps */
 	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
 	/* Sets derived parameters of one call; false: call_fail() was told why. */

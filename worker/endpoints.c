@@ -24,6 +24,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_tasks.def"
 #include "endpoints_limits.def"
 #include "endpoints_messages.def"
+#include "endpoints_events.def"
 #include "endpoints_system.def"
 };
 

@@ -15,13 +15,15 @@ extern const struct field fields_login[], fields_verify_token[], fields_key[], f
 
 /* Query strings. */
 extern const struct field query_page[], query_attempts[], query_agents[], query_workflows[], query_tasks[],
-    query_messages[], query_inbox[], query_dead[], query_uuid_page[], query_dependencies[];
+    query_messages[], query_inbox[], query_dead[], query_uuid_page[], query_dependencies[], query_events[],
+    query_event_stream[];
 
 /* Answers. */
 extern const struct schema schema_root, schema_probe, schema_health, schema_token, schema_me, schema_token_check,
     schema_key, schema_new_key, schema_key_check, schema_agent, schema_workflow, schema_task, schema_attempt,
     schema_lease, schema_beat, schema_settled, schema_message, schema_status, schema_any,
-    schema_dependency, schema_subtask, schema_appended, schema_redriven, schema_graph, schema_limit;
+    schema_dependency, schema_subtask, schema_appended, schema_redriven, schema_graph, schema_limit, schema_event,
+    schema_events;
 
 /* Messages whose content agentd knows: the fields that a type must have; more are let through. */
 struct message_type {

@@ -45,9 +45,9 @@ const char *task_of(const char *workflow, const char *key);
 struct db_answer *work(const char *queue, const char *output, const char *verdict);
 void expect_workflow(const char *id, const char *column, const char *expected);
 
-extern const struct CMUnitTest identity_tests[], agent_tests[], message_tests[], task_tests[], settle_tests[],
+extern const struct CMUnitTest identity_tests[], agent_tests[], event_tests[], message_tests[], task_tests[], settle_tests[],
     workflow_tests[];
-extern const int identity_test_count, agent_test_count, message_test_count, task_test_count, settle_test_count,
+extern const int identity_test_count, agent_test_count, event_test_count, message_test_count, task_test_count, settle_test_count,
     workflow_test_count;
 
 #endif
