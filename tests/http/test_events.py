@@ -350,6 +350,27 @@ def test_pace(node):
     stream.close()
 
 
+def test_big(node):
+    """What one statement changed is more than a stream is given at a time."""
+    after = node.all_events()[-1]["id"]
+    stream = Stream(node, after, "?kind=task.created", buffer_size=4096)
+    next(stream.blocks())
+    for _ in range(5):
+        node.ask("POST", "/tasks", [{"role": "big" * 20}] * 1000)
+    want = ids(node.all_events(after=after))
+    seen = []
+    for _, kind, data in stream.blocks():
+        if kind:
+            seen.append(data["id"])
+            if len(seen) >= len(want):
+                break
+    items = max(place(i)[2] for i in want) + 1
+    print(f"# {items} events of one statement")
+    check("many changes at once are told one by one, without a gap", items > 500 and len(want) == 5000 and seen == want,
+          (items, len(seen), len(want)))
+    stream.close()
+
+
 def test_many(node):
     streams = [Stream(node) for _ in range(200)]
     for stream in streams:
@@ -375,6 +396,7 @@ def main():
         test_kills(node)
         test_slow(node)
         test_pace(node)
+        test_big(node)
         streams = test_many(node)
     finally:
         node.process.send_signal(signal.SIGTERM)
