@@ -68,6 +68,10 @@ void api_schedule_get_finish(struct request *request, struct call *call, const s
 bool api_schedule_patch_prepare(struct request *request, struct call *call);
 void api_schedule_patch_finish(struct request *request, struct call *call, const struct db_result *result);
 bool api_schedule_run_prepare(struct request *request, struct call *call);
+/* api_events.c */
+enum step api_events(struct request *request);
+enum step api_events_stream(struct request *request);
+enum step api_events_workflow(struct request *request);
 
 /* api_messages.c */
 bool api_message_prepare(struct request *request, struct call *call);

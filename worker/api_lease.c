@@ -34,6 +34,8 @@ write_lease(struct request *request, const struct db_result *result)
 	rows_write_array(&writer, result);
 	json_write_object_close(&writer);
 	request->status = 200;
+	if (result->count)
+		wake_queue(request->worker->heritage, request->principal.tenant, SLICE("events"));
 }
 
 /* The client of a lease went away before its answer: its tasks are released. If that fails, the lease runs out. */

@@ -17,7 +17,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16384, BUFFER_KEEP = 4096, LINGER_US = 2000000, LINGER_BYTES = 1 << 20 };
+enum { READ_SIZE = 16384, BUFFER_KEEP = 4096, LINGER_US = 2000000, LINGER_BYTES = 1 << 20, STREAM_ROOM = 1 << 18 };
 
 static void conn_continue(struct conn *conn);
 
@@ -307,8 +307,24 @@ on_write(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (flush(conn) && conn->out.len == 0 && !conn->request && !conn->closing)
+	if (!flush(conn) || conn->out.len || conn->closing)
+		return;
+	if (!conn->request)
 		conn_continue(conn);
+	else if (conn->request->streaming)
+		request_written(conn->request);
+}
+
+void
+conn_push(struct conn *conn)
+{
+	event_active(conn->write_event, EV_WRITE, 0);
+}
+
+bool
+conn_has_room(const struct conn *conn)
+{
+	return conn->wait != CONN_WAIT_WRITE && conn->out.len < STREAM_ROOM;
 }
 
 void

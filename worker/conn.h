@@ -47,6 +47,10 @@ void conn_new(struct worker *worker, int fd, const struct sockaddr *peer);
 void conn_answered(struct conn *conn, bool keep_alive);
 /* For requests that wait long by intent: no deadline for the answer, but notice when the client goes away. */
 void conn_watch_close(struct conn *conn);
+/* A streaming answer has more in out: the loop writes it, and tells request_written() when all of it is gone. */
+void conn_push(struct conn *conn);
+/* False: the client does not keep up. What is in out has to be gone within the time for an answer's bytes. */
+bool conn_has_room(const struct conn *conn);
 /* True if the client has closed its side already, whether that was noticed or not. */
 bool conn_is_gone(const struct conn *conn);
 /* Looks at deadlines; called by the worker's tick. */

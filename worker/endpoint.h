@@ -63,6 +63,7 @@ struct endpoint {
 	const struct schema *reply;
 	int sql;       /* ENDPOINT_SQL(); 0: steps */
 	int elsewhere; /* ENDPOINT_SQL() of the archive's query, asked when the first finds nothing; 0: none */
+	const char *content_type; /* of success; NULL: application/json */
 	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
 	/* Sets derived parameters of one call; false: call_fail() was told why. */
 	bool (*prepare)(struct request *request, struct call *call);

@@ -179,6 +179,29 @@ http_write_body(struct buf *out, int status, struct slice body, bool with_body)
 }
 
 void
+http_write_stream(struct buf *out, bool chunked)
+{
+	if (chunked)
+		http_write_header(out, "Transfer-Encoding", SLICE("chunked"));
+	buf_add_slice(out, SLICE("\r\n"));
+}
+
+void
+http_write_chunk(struct buf *out, struct slice data)
+{
+	INVARIANT(data.len > 0);
+	buf_printf(out, "%zx\r\n", data.len);
+	buf_add_slice(out, data);
+	buf_add_slice(out, SLICE("\r\n"));
+}
+
+void
+http_write_last_chunk(struct buf *out)
+{
+	buf_add_slice(out, SLICE("0\r\n\r\n"));
+}
+
+void
 http_write_continue(struct buf *out)
 {
 	buf_add_slice(out, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));

@@ -19,6 +19,14 @@ void http_write_header_int(struct buf *out, const char *name, int64_t value);
  * body; 1xx and 204 get neither length nor body.
  */
 void http_write_body(struct buf *out, int status, struct slice body, bool with_body);
+/*
+ * An answer whose length is not known: the end of the head, then chunks (RFC 9112 7.1). Without chunks, for HTTP/1.0,
+ * the end of the connection is its end.
+ */
+void http_write_stream(struct buf *out, bool chunked);
+/* data must not be empty: that would be the last chunk. */
+void http_write_chunk(struct buf *out, struct slice data);
+void http_write_last_chunk(struct buf *out);
 /* "HTTP/1.1 100 Continue\r\n\r\n" */
 void http_write_continue(struct buf *out);
 

@@ -280,7 +280,7 @@ write_responses(struct json_writer *w, const struct endpoint *endpoint)
 	json_write_object_open(w);
 	json_write_member_text(w, "description", endpoint->doc);
 	if (endpoint->reply) {
-		write_content(w, "application/json");
+		write_content(w, endpoint->content_type ? endpoint->content_type : "application/json");
 		if (is_page(endpoint))
 			write_page(w, endpoint);
 		else

@@ -42,6 +42,7 @@ struct worker {
 	struct password_pool *passwords;
 	struct key_cache *keys;
 	struct waiters *waiters;
+	struct follow *follow;
 	struct agents_seen *agents;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct event *accept_event;
@@ -50,6 +51,8 @@ struct worker {
 	int conn_count;
 	struct request_list requests; /* begun and not freed, orphans included */
 	int request_count;
+	struct event *wake_event;
+	int waiting; /* requests that a mark on the ready board may concern */
 	bool draining;
 	bool ready_told;
 	bool accepting;
@@ -57,6 +60,14 @@ struct worker {
 	int64_t drain_deadline_us;
 	int64_t now_us; /* wall clock at the last turn: for Date and tokens */
 };
+
+/* wakeup.c: begins to hear of marks on the node's ready board. */
+void wakeup_start(struct worker *worker);
+void wakeup_stop(struct worker *worker);
+/* So many more requests wait: marks are written to this process as long as there are any. */
+void wakeup_count(struct worker *worker, int change);
+/* How often an entry of the board was marked. */
+uint32_t wakeup_marks(const struct worker *worker, unsigned bucket);
 
 /* accept.c */
 void accept_start(struct worker *worker);

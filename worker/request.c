@@ -5,6 +5,7 @@
  */
 #include "request.h"
 #include "db.h"
+#include "follow.h"
 #include "log.h"
 #include "problem.h"
 #include "uuid.h"
@@ -198,6 +199,15 @@ request_orphan(struct request *request)
 	request->conn = NULL;
 	if (request->waiter)
 		waiters_client_gone(request->waiter);
+	if (request->follower)
+		follow_client_gone(request->follower);
+}
+
+void
+request_written(struct request *request)
+{
+	if (request->follower)
+		follow_written(request->follower);
 }
 
 static enum step

@@ -18,6 +18,7 @@
 #include "json_write.h"
 #include "limit.h"
 
+struct follower;
 struct waiter;
 
 enum principal_kind { PRINCIPAL_NOBODY, PRINCIPAL_USER, PRINCIPAL_KEY };
@@ -73,7 +74,8 @@ struct request {
 	struct calls *calls;
 	struct once *once; /* the request's Idempotency-Key */
 	void *state; /* of an endpoint with steps of its own */
-	struct waiter *waiter; /* while it waits for work */
+	struct waiter *waiter;     /* while it waits for work */
+	struct follower *follower; /* while it waits for events */
 
 	/* The reply. */
 	int status;
@@ -84,6 +86,7 @@ struct request {
 	struct slice etag; /* quoted, when the thing has a version of its own; absent: made from the answer */
 	bool is_error;
 	bool close;
+	bool streaming; /* the head is written; the body grows until the request ends */
 	int64_t retry_after_s;
 
 	/* Private to request.c. */
@@ -102,6 +105,8 @@ void request_resume(struct request *request, enum step outcome);
 void request_free_all(struct worker *worker);
 /* The client has gone: the answer will be thrown away. */
 void request_orphan(struct request *request);
+/* All that a streaming answer has written is out. */
+void request_written(struct request *request);
 
 struct slice request_header(const struct request *request, const char *lower_name);
 
@@ -124,5 +129,11 @@ enum step stage_authorize(struct request *request);
 enum step stage_body(struct request *request);
 enum step stage_handle(struct request *request);
 enum step stage_reply(struct request *request);
+/*
+ * An answer that grows: writes its head (status 200, the endpoint's content_type), then any number of pieces while the request waits
+ * and its client is there. The connection closes with its end, which is the end of the request.
+ */
+void stage_stream_begin(struct request *request);
+void stage_stream_write(struct request *request, struct slice data);
 
 #endif

@@ -7,26 +7,89 @@
 #include "endpoint.h"
 
 /* Bodies. */
-extern const struct field fields_login[], fields_verify_token[], fields_key[], fields_verify_key[], fields_agent[],
-    fields_agent_heartbeat[], fields_workflow[], fields_graph_task[], fields_task[], fields_lease[], fields_beat[],
-    fields_complete[], fields_fail[], fields_release[], fields_settle[], fields_message[], fields_task_patch[],
-    fields_decision[], fields_rejection[], fields_redrive[], fields_append[], fields_dependency[], fields_subtask[],
-    fields_subtask_patch[], fields_workflow_patch[], fields_limit[], fields_ack[], fields_memory[];
-extern const struct field fields_template[], fields_schedule[], fields_schedule_patch[];
+extern const struct field fields_ack[];
+extern const struct field fields_agent[];
+extern const struct field fields_agent_heartbeat[];
+extern const struct field fields_append[];
+extern const struct field fields_beat[];
+extern const struct field fields_complete[];
+extern const struct field fields_decision[];
+extern const struct field fields_dependency[];
+extern const struct field fields_fail[];
+extern const struct field fields_graph_task[];
+extern const struct field fields_key[];
+extern const struct field fields_lease[];
+extern const struct field fields_limit[];
+extern const struct field fields_login[];
+extern const struct field fields_memory[];
+extern const struct field fields_message[];
+extern const struct field fields_redrive[];
+extern const struct field fields_rejection[];
+extern const struct field fields_release[];
+extern const struct field fields_schedule[];
+extern const struct field fields_schedule_patch[];
+extern const struct field fields_settle[];
+extern const struct field fields_subtask[];
+extern const struct field fields_subtask_patch[];
+extern const struct field fields_task[];
+extern const struct field fields_task_patch[];
+extern const struct field fields_template[];
+extern const struct field fields_verify_key[];
+extern const struct field fields_verify_token[];
+extern const struct field fields_workflow[];
+extern const struct field fields_workflow_patch[];
 
 /* Query strings. */
-extern const struct field query_page[], query_attempts[], query_agents[], query_workflows[], query_tasks[],
-    query_messages[], query_inbox[], query_dead[], query_uuid_page[], query_dependencies[], query_memory[],
-    query_memory_entry[], query_memory_history[];
-extern const struct field query_template[], query_schedules[];
+extern const struct field query_agents[];
+extern const struct field query_attempts[];
+extern const struct field query_dead[];
+extern const struct field query_dependencies[];
+extern const struct field query_event_stream[];
+extern const struct field query_events[];
+extern const struct field query_inbox[];
+extern const struct field query_memory[];
+extern const struct field query_memory_entry[];
+extern const struct field query_memory_history[];
+extern const struct field query_messages[];
+extern const struct field query_page[];
+extern const struct field query_schedules[];
+extern const struct field query_tasks[];
+extern const struct field query_template[];
+extern const struct field query_uuid_page[];
+extern const struct field query_workflows[];
 
 /* Answers. */
-extern const struct schema schema_root, schema_probe, schema_health, schema_token, schema_me, schema_token_check,
-    schema_key, schema_new_key, schema_key_check, schema_agent, schema_workflow, schema_task, schema_attempt,
-    schema_lease, schema_beat, schema_settled, schema_message, schema_status, schema_any,
-    schema_dependency, schema_subtask, schema_appended, schema_redriven, schema_graph, schema_limit,
-    schema_memory, schema_memory_access;
-extern const struct schema schema_template, schema_schedule;
+extern const struct schema schema_agent;
+extern const struct schema schema_any;
+extern const struct schema schema_appended;
+extern const struct schema schema_attempt;
+extern const struct schema schema_beat;
+extern const struct schema schema_dependency;
+extern const struct schema schema_event;
+extern const struct schema schema_events;
+extern const struct schema schema_graph;
+extern const struct schema schema_health;
+extern const struct schema schema_key;
+extern const struct schema schema_key_check;
+extern const struct schema schema_lease;
+extern const struct schema schema_limit;
+extern const struct schema schema_me;
+extern const struct schema schema_memory;
+extern const struct schema schema_memory_access;
+extern const struct schema schema_message;
+extern const struct schema schema_new_key;
+extern const struct schema schema_probe;
+extern const struct schema schema_redriven;
+extern const struct schema schema_root;
+extern const struct schema schema_schedule;
+extern const struct schema schema_settled;
+extern const struct schema schema_status;
+extern const struct schema schema_subtask;
+extern const struct schema schema_task;
+extern const struct schema schema_template;
+extern const struct schema schema_token;
+extern const struct schema schema_token_check;
+extern const struct schema schema_workflow;
 
 /* Messages whose content agentd knows: the fields that a type must have; more are let through. */
 struct message_type {

@@ -277,18 +277,13 @@ is_unchanged(struct request *request, struct slice body)
 	return known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
 }
 
-enum step
-stage_reply(struct request *request)
+/* The head but for what says how long the body is. */
+static void
+write_head(struct request *request, bool has_type)
 {
 	struct conn *conn = request->conn;
-	struct slice body = request->static_reply.data ? request->static_reply : buf_slice(&request->reply);
-	struct buf *out;
+	struct buf *out = &conn->out;
 
-	if (!conn)
-		return STEP_NEXT;
-	out = &conn->out;
-	if (is_unchanged(request, body))
-		request->status = 304;
 	if (request->limited)
 		add_limit_headers(request);
 	if (request->status == 401)
@@ -301,13 +296,59 @@ stage_reply(struct request *request)
 	http_write_status(out, request->status, request->worker->now_us);
 	http_write_header(out, "X-Request-Id", request->id);
 	http_write_header(out, "X-Content-Type-Options", SLICE("nosniff"));
-	if (body.len || request->status == 200)
+	if (has_type)
 		http_write_header(out, "Content-Type", slice_of(request->content_type));
 	if (!request->static_reply.data)
 		http_write_header(out, "Cache-Control", SLICE("no-store"));
 	if (request->close || !request->keep_alive)
 		http_write_header(out, "Connection", SLICE("close"));
 	buf_add_slice(out, buf_slice(&request->headers));
-	http_write_body(out, request->status, body, !request->head_only);
+}
+
+static bool
+is_chunked(const struct request *request)
+{
+	return request->conn->parser.minor_version == 1;
+}
+
+void
+stage_stream_begin(struct request *request)
+{
+	request->status = 200;
+	request->content_type = request->endpoint->content_type;
+	request->close = true;
+	write_head(request, true);
+	http_write_stream(&request->conn->out, is_chunked(request));
+	request->streaming = true;
+	conn_push(request->conn);
+}
+
+void
+stage_stream_write(struct request *request, struct slice data)
+{
+	if (is_chunked(request))
+		http_write_chunk(&request->conn->out, data);
+	else
+		buf_add_slice(&request->conn->out, data);
+	conn_push(request->conn);
+}
+
+enum step
+stage_reply(struct request *request)
+{
+	struct conn *conn = request->conn;
+	struct slice body = request->static_reply.data ? request->static_reply : buf_slice(&request->reply);
+
+	if (!conn)
+		return STEP_NEXT;
+	if (request->streaming) {
+		if (is_chunked(request) && !request->head_only)
+			http_write_last_chunk(&conn->out);
+		return STEP_NEXT;
+	}
+	if (is_unchanged(request, body))
+		request->status = 304;
+	write_head(request, body.len || request->status == 200);
+	http_write_body(&conn->out, request->status, body, !request->head_only);
 	return STEP_NEXT;
 }

@@ -8,8 +8,6 @@
 #include "clock.h"
 #include "crypto.h"
 
-#include <event2/event.h>
-#include <unistd.h>
 #include <uthash.h>
 
 enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64 };
@@ -57,7 +55,6 @@ struct waiters {
 	uint32_t seen[SCOREBOARD_QUEUES];
 	struct waiter_list wheel[SLOTS]; /* by deadline */
 	int64_t wheel_at;                /* the slot that was looked at last, counted from the beginning of time */
-	struct event *wake_event;
 	int64_t poll_us;
 	bool polling;
 	int count;
@@ -69,14 +66,14 @@ static void end_empty(struct waiter *waiter);
 static uint32_t
 board_value(const struct waiters *waiters, unsigned bucket)
 {
-	return atomic_load(&waiters->worker->heritage->board->ready[bucket]);
+	return wakeup_marks(waiters->worker, bucket);
 }
 
 static void
 set_waiting(struct waiters *waiters, int change)
 {
 	waiters->count += change;
-	atomic_store(&waiters->worker->slot->waiting, waiters->count > 0);
+	wakeup_count(waiters->worker, change);
 }
 
 static struct line *
@@ -396,15 +393,9 @@ waiters_drain(struct waiters *waiters)
 		end_slot(waiters, slot, INT64_MAX);
 }
 
-static void
-on_wake(evutil_socket_t fd, short what, void *arg)
+void
+waiters_wake(struct waiters *waiters)
 {
-	struct waiters *waiters = arg;
-	uint64_t count;
-
-	(void)what;
-	if (read(fd, &count, sizeof(count)) < 0)
-		return;
 	for (unsigned bucket = 0; bucket < SCOREBOARD_QUEUES; bucket++) {
 		uint32_t value = board_value(waiters, bucket);
 		struct line *line = waiters->buckets[bucket], *next;
@@ -424,15 +415,11 @@ struct waiters *
 waiters_new(struct worker *worker)
 {
 	struct waiters *waiters = mem_zero(sizeof(*waiters));
-	int fd = worker->heritage->wake_fds[worker->heritage->slot];
 
 	waiters->worker = worker;
 	for (int slot = 0; slot < SLOTS; slot++)
 		TAILQ_INIT(&waiters->wheel[slot]);
 	waiters->wheel_at = clock_mono_us() / SLOT_US;
-	waiters->wake_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_wake, waiters);
-	INVARIANT(waiters->wake_event);
-	event_add(waiters->wake_event, NULL);
 	return waiters;
 }
 
@@ -446,6 +433,5 @@ waiters_free(struct waiters *waiters)
 		HASH_DEL(waiters->lines, line);
 		free(line);
 	}
-	event_free(waiters->wake_event);
 	free(waiters);
 }

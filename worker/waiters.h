@@ -38,6 +38,8 @@ void waiters_free(struct waiters *waiters);
 enum step waiters_begin(struct waiters *waiters, struct request *request, const struct waiter_wish *wish);
 /* The client of a waiting request has gone: it leaves its lines now and ends at the next tick. */
 void waiters_client_gone(struct waiter *waiter);
+/* The ready board was marked. Called by wakeup.c. */
+void waiters_wake(struct waiters *waiters);
 /* Deadlines and the poll. Called by the worker's tick. */
 void waiters_tick(struct waiters *waiters, int64_t now_us);
 /* Ends all waits with empty answers: the worker drains. */

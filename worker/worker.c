@@ -12,6 +12,7 @@
 #include "conn.h"
 #include "process.h"
 #include "db.h"
+#include "follow.h"
 #include "jwt.h"
 #include "keycache.h"
 #include "log.h"
@@ -45,6 +46,7 @@ start_draining(struct worker *worker)
 	atomic_store(&worker->slot->state, PROCESS_DRAINING);
 	accept_stop(worker);
 	waiters_drain(worker->waiters);
+	follow_drain(worker->follow);
 	conn_drain(worker);
 }
 
@@ -91,6 +93,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
+	follow_tick(worker->follow, now_us);
 	if (++ticks % FLUSH_TICKS == 0 || worker->draining) {
 		key_cache_flush(worker->keys);
 		agents_seen_flush(worker->agents);
@@ -157,6 +160,8 @@ set_up_database(struct worker *worker)
 	worker->keys = key_cache_new(worker->db);
 	worker->agents = agents_seen_new(worker->db);
 	worker->waiters = waiters_new(worker);
+	worker->follow = follow_new(worker);
+	wakeup_start(worker);
 }
 
 static struct event *
@@ -175,7 +180,9 @@ tear_down(struct worker *worker)
 	conn_close_all(worker);
 	request_free_all(worker);
 	password_pool_free(worker->passwords);
+	wakeup_stop(worker);
 	waiters_free(worker->waiters);
+	follow_free(worker->follow);
 	key_cache_free(worker->keys);
 	agents_seen_free(worker->agents);
 	db_free(worker->db);

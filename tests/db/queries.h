@@ -45,11 +45,23 @@ const char *task_of(const char *workflow, const char *key);
 struct db_answer *work(const char *queue, const char *output, const char *verdict);
 void expect_workflow(const char *id, const char *column, const char *expected);
 
-extern const struct CMUnitTest identity_tests[], agent_tests[], memory_tests[], message_tests[], task_tests[],
-    settle_tests[], workflow_tests[];
-extern const int identity_test_count, agent_test_count, memory_test_count, message_test_count, task_test_count,
-    settle_test_count, workflow_test_count;
+extern const struct CMUnitTest agent_tests[];
+extern const int agent_test_count;
+extern const struct CMUnitTest event_tests[];
+extern const int event_test_count;
+extern const struct CMUnitTest identity_tests[];
+extern const int identity_test_count;
+extern const struct CMUnitTest memory_tests[];
+extern const int memory_test_count;
+extern const struct CMUnitTest message_tests[];
+extern const int message_test_count;
 extern const struct CMUnitTest schedule_tests[];
 extern const int schedule_test_count;
+extern const struct CMUnitTest settle_tests[];
+extern const int settle_test_count;
+extern const struct CMUnitTest task_tests[];
+extern const int task_test_count;
+extern const struct CMUnitTest workflow_tests[];
+extern const int workflow_test_count;
 
 #endif

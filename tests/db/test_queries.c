@@ -226,6 +226,7 @@ main(void)
 	} parts[] = {{identity_tests, identity_test_count},
 	             {agent_tests, agent_test_count},
 	             {memory_tests, memory_test_count},
+	             {event_tests, event_test_count},
 	             {message_tests, message_test_count},
 	             {task_tests, task_test_count},
 	             {settle_tests, settle_test_count},

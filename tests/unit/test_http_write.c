@@ -36,6 +36,20 @@ writes_a_whole_response(void **state UNUSED)
 	                  "Content-Type: application/problem+json\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\n{}");
 }
 
+static void
+writes_an_answer_in_chunks(void **state UNUSED)
+{
+	struct buf out = {0};
+
+	http_write_stream(&out, true);
+	http_write_chunk(&out, SLICE("0123456789\r\n0123"));
+	http_write_chunk(&out, SLICE("x"));
+	http_write_last_chunk(&out);
+	expect_text(&out, "Transfer-Encoding: chunked\r\n\r\n10\r\n0123456789\r\n0123\r\n1\r\nx\r\n0\r\n\r\n");
+	http_write_stream(&out, false);
+	expect_text(&out, "\r\n");
+}
+
 static const struct {
 	int64_t wall_us;
 	const char *date;
@@ -180,6 +194,7 @@ main(void)
 	    cmocka_unit_test(writes_length_and_body_where_they_belong),
 	    cmocka_unit_test(knows_the_reasons),
 	    cmocka_unit_test(writes_numbers_and_continue),
+	    cmocka_unit_test(writes_an_answer_in_chunks),
 	    cmocka_unit_test(cannot_write_a_broken_head),
 	};
 
