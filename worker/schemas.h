@@ -15,7 +15,7 @@ extern const struct field fields_login[], fields_verify_token[], fields_key[], f
 
 /* Query strings. */
 extern const struct field query_page[], query_attempts[], query_agents[], query_workflows[], query_tasks[],
-    query_messages[], query_inbox[], query_dead[], query_uuid_page[], query_dependencies[], query_memory[],
+    query_messages[], query_inbox[], query_dead[], query_uuid_page[], query_memory[],
     query_memory_entry[], query_memory_history[];
 
 /* Answers. */

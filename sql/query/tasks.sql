@@ -154,18 +154,27 @@ LIMIT @limit::int + 1;
 
 -- name: task_dependencies :many
 -- In both directions: what the task waits for, and what waits for it.
-SELECT d.depends_on AS id, p.key, p.status, 'depends_on' AS direction, p.id AS _cursor
-FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
-WHERE d.tenant = @tenant::int AND d.task_id = @id::uuid
-UNION ALL
-SELECT d.task_id, p.key, p.status, 'dependent', p.id
-FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.task_id
-WHERE d.tenant = @tenant::int AND d.depends_on = @id::uuid
-ORDER BY direction, id
+SELECT n.id, p.key, p.status, n.direction, n.id AS _cursor
+FROM (SELECT d.depends_on AS id, 'depends_on' AS direction FROM task_dependencies d
+        WHERE d.tenant = @tenant::int AND d.task_id = @id::uuid
+        UNION ALL
+        SELECT d.task_id, 'dependent' FROM task_dependencies d
+        WHERE d.tenant = @tenant::int AND d.depends_on = @id::uuid) n
+    JOIN tasks p ON p.tenant = @tenant::int AND p.id = n.id
+WHERE @cursor::uuid IS NULL OR n.id > @cursor::uuid
+ORDER BY n.id
+LIMIT @limit::int + 1;
+
+-- name: workflow_task_list :many
+-- In the order in which they were submitted.
+SELECT {TASK_COLUMNS}, {DEPENDS_ON}, t.id AS _cursor
+FROM tasks t
+WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid AND (@cursor::uuid IS NULL OR t.id > @cursor::uuid)
+ORDER BY t.id
 LIMIT @limit::int + 1;
 
 -- name: workflow_tasks :many
--- In the order in which they were submitted.
+-- The same, all at once.
 SELECT {TASK_COLUMNS}, {DEPENDS_ON}
 FROM tasks t
 WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid
