@@ -144,17 +144,17 @@ make_workflow(const char *tasks_json)
 {
 	struct field_errors errors = {.arena = &fixture.arena};
 	const char *id = new_id();
-	struct graph_rows rows;
+	struct graph_plan plan;
 	struct json_error error;
 	struct json json;
 
 	if (!json_parse(&fixture.arena, slice_of(tasks_json), &json, &error))
 		fail_msg("the graph is not JSON: %s", error.reason);
-	if (!graph_compile(&json, 0, "/tasks", &fixture.arena, &rows, &errors))
+	if (!graph_compile(&json, 0, "/tasks", false, &fixture.arena, &plan, &errors))
 		fail_msg("the graph: %s %s", errors.list[0].pointer, errors.list[0].detail);
 	CALL(WORKFLOW_CREATE, "id", id, "description", "review it", "input_data", "{\"problem\":7}", "labels",
-	     "{\"team\":\"a\"}", "actor", "neo", "address", "127.0.0.1", "request_id", "r1", "tasks", rows.tasks.data,
-	     "dependencies", rows.dependencies.data, "revisions", rows.revisions.data);
+	     "{\"team\":\"a\"}", "actor", "neo", "address", "127.0.0.1", "request_id", "r1", "new_id", new_id(), "plan",
+	     plan.text.data);
 	return id;
 }
 
