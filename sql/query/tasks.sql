@@ -77,30 +77,30 @@ WITH req AS MATERIALIZED (
         labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, now(), unique_key,
         concurrency_key, requires, special
     FROM req
-    ORDER BY tenant, unique_key
+    ORDER BY tenant, unique_key, ord
     ON CONFLICT (tenant, unique_key)
         WHERE unique_key IS NOT NULL AND status IN ({LIVE}) DO NOTHING
     RETURNING *
 ), flagged AS (
     UPDATE tenants SET throttles = true
     WHERE id IN (SELECT tenant FROM made WHERE special) AND NOT throttles
-), said AS (
-    INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM made GROUP BY tenant
 )
-SELECT r.ord, t.*, 201 AS _status, NULL::text AS _refused
-FROM req r CROSS JOIN LATERAL (
-    SELECT {TASK_COLUMNS} FROM made t WHERE t.tenant = r.tenant AND t.id = r.id) t
-UNION ALL
-SELECT r.ord, t.*, 200, CASE WHEN r.on_duplicate = 'refuse' THEN format(
-    'the task %s has this unique_key and has not ended; "on_duplicate": "return" would answer with it', t.id) END
-FROM req r CROSS JOIN LATERAL (
-    SELECT {TASK_COLUMNS} FROM tasks t
-    WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key AND t.status IN ({LIVE})
-    UNION ALL
-    SELECT {TASK_COLUMNS} FROM made t WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key) t
-WHERE r.id NOT IN (SELECT id FROM made)
-ORDER BY ord;
+INSERT INTO {EVENTS}
+SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM made GROUP BY tenant;
+-- Looked at anew: the task that has the key may have been committed while the first statement waited for it.
+SELECT r.ord, t.*, CASE WHEN t.id = r.id THEN 201 ELSE 200 END AS _status,
+    CASE WHEN t.id IS NULL THEN 'a task with this unique_key ended at this moment; send the request again'
+        WHEN t.id <> r.id AND r.on_duplicate = 'refuse' THEN format(
+            'the task %s has this unique_key and has not ended; "on_duplicate": "return" would answer with it', t.id)
+    END AS _refused
+FROM unnest(@tenant::int[], @id::uuid[], @unique_key::text[], @on_duplicate::text[])
+        WITH ORDINALITY AS r(tenant, id, unique_key, on_duplicate, ord)
+    LEFT JOIN LATERAL (
+        SELECT {TASK_COLUMNS} FROM tasks t WHERE t.tenant = r.tenant AND t.id = r.id
+        UNION ALL
+        SELECT {TASK_COLUMNS} FROM tasks t
+        WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key AND t.status IN ({LIVE}) AND t.id <> r.id) t ON true
+ORDER BY r.ord;
 
 -- name: task_get :one
 SELECT {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
