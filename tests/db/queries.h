@@ -46,8 +46,9 @@ struct db_answer *work(const char *queue, const char *output, const char *verdic
 void expect_workflow(const char *id, const char *column, const char *expected);
 
 extern const struct CMUnitTest identity_tests[], agent_tests[], memory_tests[], message_tests[], task_tests[],
-    settle_tests[], workflow_tests[];
+    settle_tests[], workflow_tests[], closely_tests[], control_tests[], graph_tests[], archive_tests[];
 extern const int identity_test_count, agent_test_count, memory_test_count, message_test_count, task_test_count,
-    settle_test_count, workflow_test_count;
+    settle_test_count, workflow_test_count, closely_test_count, control_test_count, graph_test_count,
+    archive_test_count;
 
 #endif
