@@ -108,8 +108,6 @@ const struct field query_tasks[] = {
     {0}};
 const struct field query_dead[] = {UUID_PAGE, TEXT("role", .min = 1, .max = 64, DOC("only this role")), {0}};
 const struct field query_uuid_page[] = {UUID_PAGE, {0}};
-const struct field query_dependencies[] = {
-    INT("limit", .min = 1, .max = 500, .fallback = "500", DOC("items at most")), {0}};
 
 const struct field fields_task_patch[] = {INT("priority", .min = 1, .max = 10, DOC("10 is taken first")),
                                           TIME("run_at", DOC("not before this time; one in the past: now")),

@@ -105,6 +105,13 @@ SELECT {WORKFLOW_COLUMNS}
 FROM workflows_done w
 WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 
+-- name: workflow_task_list_done :many
+SELECT {TASK_COLUMNS}, {DEPENDS_ON_DONE}, t.id AS _cursor
+FROM tasks_done t
+WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid AND (@cursor::uuid IS NULL OR t.id > @cursor::uuid)
+ORDER BY t.id
+LIMIT @limit::int + 1;
+
 -- name: workflow_tasks_done :many
 SELECT {TASK_COLUMNS}, {DEPENDS_ON_DONE}
 FROM tasks_done t

@@ -39,18 +39,21 @@ events (tenant, at, workflow_id, items)
 -- dependencies on tasks that the workflow has already, by key.
 t AS (
     INSERT INTO tasks (tenant, id, workflow_id, parent_id, key, queue, role, agent_id, status, description, input_data,
-        priority, max_retries, timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter,
+        priority, max_retries, timeout_ms, run_at, ready_at, parked, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter,
         deps_left, max_rounds, gate_deps, is_sink, lease_own_ms, unique_key, concurrency_key, requires, special,
         condition, approval, created_at)
     SELECT p.tenant, {PLAN_TASK}, p.workflow_id, p.parent_id, j.key, j.queue, j.role, j.agent_id,
         CASE WHEN o.deps > 0 OR j.condition IS NOT NULL THEN 'blocked' ELSE 'pending' END, coalesce(j.description, ''),
         j.input_data, j.priority, j.max_retries, j.timeout_s * 1000, j.run_at,
         CASE WHEN o.deps = 0 AND j.condition IS NULL AND NOT j.approval AND (j.run_at IS NULL OR j.run_at <= now())
-            THEN now() END,
+            AND NOT s.paused THEN now() END,
+        CASE WHEN o.deps = 0 AND j.condition IS NULL AND NOT j.approval AND s.paused THEN 'paused' END,
         j.labels, j.retry_backoff, j.retry_base_ms, j.retry_max_ms, j.retry_jitter,
-        o.deps, j.max_rounds, j.gate_deps, j.is_sink, j.lease_own_ms, j.unique_key, j.concurrency_key, j.requires,
+        o.deps, j.max_rounds, j.gate_deps, j.is_sink AND p.plan -> 'followed' IS NULL, j.lease_own_ms, j.unique_key, j.concurrency_key, j.requires,
         j.concurrency_key IS NOT NULL OR j.requires IS NOT NULL, j.condition, j.approval, now()
-    FROM p CROSS JOIN json_to_recordset(p.plan -> 'tasks') AS j(n int, key text, queue text, role text, agent_id text,
+    FROM p CROSS JOIN LATERAL (SELECT coalesce((SELECT w.paused FROM workflows w
+            WHERE w.tenant = p.tenant AND w.id = p.workflow_id), false) AS paused OFFSET 0) s
+        CROSS JOIN json_to_recordset(p.plan -> 'tasks') AS j(n int, key text, queue text, role text, agent_id text,
         description text, input_data json, priority int, max_retries int, timeout_s int, run_at timestamptz,
         labels json, retry_backoff text, retry_base_ms int, retry_max_ms int, retry_jitter boolean, deps_left int,
         max_rounds int, gate_deps int, is_sink boolean, lease_own_ms int, unique_key text, concurrency_key text,
@@ -86,6 +89,8 @@ dropped AS (
     FROM w
     WHERE t.tenant = w.tenant AND t.workflow_id = w.id AND t.status IN ({LIVE})
     RETURNING t.tenant, t.workflow_id, t.id
+), freed AS (
+    DELETE FROM task_slots s USING dropped d WHERE s.tenant = d.tenant AND s.task_id = d.id
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT i.tenant, now(), i.workflow_id, json_agg(i.item)

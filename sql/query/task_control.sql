@@ -53,17 +53,21 @@ FROM tasks t
 WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
 
 -- name: task_redrive :one
--- Dead letters outside workflows get all their attempts anew, oldest first.
+-- Dead letters outside workflows get all their attempts anew, oldest first. One whose unique_key a live task has stays.
 WITH dead AS MATERIALIZED (
-    SELECT t.ctid AS tid FROM tasks t
+    SELECT t.ctid AS tid, t.id, t.unique_key FROM tasks t
     WHERE t.tenant = @tenant::int AND t.status = 'dead' AND t.workflow_id IS NULL
       AND (@role::text IS NULL OR t.role = @role::text)
       AND (@ids::json IS NULL OR t.id IN (SELECT i::uuid FROM json_array_elements_text(@ids::json) AS i))
+      AND (t.unique_key IS NULL OR NOT EXISTS (SELECT FROM tasks x
+          WHERE x.tenant = t.tenant AND x.unique_key = t.unique_key AND x.status IN ({LIVE})))
     ORDER BY t.id LIMIT @max::int FOR NO KEY UPDATE SKIP LOCKED
+), first AS (
+    SELECT DISTINCT ON (coalesce(unique_key, id::text)) tid FROM dead ORDER BY coalesce(unique_key, id::text), id
 ), t AS (
     UPDATE tasks t SET status = 'pending', attempt = 0, error_message = NULL, completed_at = NULL, run_at = NULL,
         ready_at = now()
-    FROM dead WHERE t.ctid = dead.tid
+    FROM first WHERE t.ctid = first.tid
     RETURNING t.*
 ), said AS (
     INSERT INTO {EVENTS}
@@ -104,20 +108,47 @@ WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
 -- are waiting tasks that from now on wait for the new ones too. The epoch must be the current one.
 {LOCK_WORKFLOW};
 SELECT t.id FROM tasks t WHERE t.tenant = @tenant::int AND t.id = @task_id::uuid FOR NO KEY UPDATE;
-WITH holder AS MATERIALIZED (
+WITH RECURSIVE wanted AS MATERIALIZED (
+    SELECT x.id, x.key FROM tasks x
+    WHERE x.tenant = @tenant::int AND x.workflow_id = @id::uuid
+      AND x.key IN (SELECT e.key FROM json_to_recordset(@plan::json -> 'external') AS e(n int, key text))
+), above AS (
+    SELECT id FROM wanted
+    UNION
+    SELECT d.depends_on FROM above a JOIN task_dependencies d ON d.tenant = @tenant::int AND d.task_id = a.id
+), fault AS MATERIALIZED (
+    SELECT format('the workflow has a task with the key %s already', x.key) AS text
+    FROM tasks x JOIN json_array_elements_text(@keys::json) AS k(key) ON x.key = k.key
+    WHERE x.tenant = @tenant::int AND x.workflow_id = @id::uuid
+    UNION ALL
+    SELECT format('depends_on: no task has the key %s, neither here nor in the workflow', e.key)
+    FROM json_to_recordset(@plan::json -> 'external') AS e(n int, key text)
+    WHERE e.key NOT IN (SELECT key FROM wanted)
+    UNION ALL
+    SELECT format('before: the task %s %s', b.key, coalesce('is ' || x.status
+        || '; only one that still waits for others can be given more to wait for', 'is not in the workflow'))
+    FROM json_array_elements_text(@before::json) AS b(key)
+        LEFT JOIN tasks x ON x.tenant = @tenant::int AND x.workflow_id = @id::uuid AND x.key = b.key
+    WHERE x.status IS DISTINCT FROM 'blocked'
+    UNION ALL
+    SELECT format('before: the task %s would wait for tasks that wait for it', x.key)
+    FROM above a JOIN tasks x ON x.tenant = @tenant::int AND x.id = a.id
+    WHERE x.key IN (SELECT key FROM json_array_elements_text(@before::json) AS b(key))
+    UNION ALL
+    SELECT 'the workflow would have more than 10000 tasks' FROM workflows w
+    WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+      AND w.tasks_total + json_array_length(@plan::json -> 'tasks') > 10000
+), holder AS MATERIALIZED (
     SELECT t.tenant, t.workflow_id, t.id
-    FROM tasks t JOIN workflows w ON w.tenant = t.tenant AND w.id = t.workflow_id
-    WHERE t.tenant = @tenant::int AND t.id = @task_id::uuid AND w.id = @id::uuid AND t.epoch = @epoch::int AND t.status = 'processing'
-      AND w.tasks_total + json_array_length(@plan::json -> 'tasks') <= 10000
-      AND NOT EXISTS (SELECT FROM json_array_elements_text(@before::json) AS b(key)
-          WHERE NOT EXISTS (SELECT FROM tasks x WHERE x.tenant = t.tenant AND x.workflow_id = t.workflow_id
-              AND x.key = b.key AND x.status = 'blocked'))
-      AND NOT EXISTS (SELECT FROM tasks x JOIN json_array_elements_text(@keys::json) AS k(key) ON x.key = k.key
-          WHERE x.tenant = t.tenant AND x.workflow_id = t.workflow_id)
-      AND NOT EXISTS (SELECT FROM json_to_recordset(@plan::json -> 'external') AS e(n int, key text)
-          WHERE NOT EXISTS (SELECT FROM tasks x WHERE x.tenant = t.tenant AND x.workflow_id = t.workflow_id AND x.key = e.key))
+    FROM tasks t
+    WHERE t.tenant = @tenant::int AND t.id = @task_id::uuid AND t.workflow_id = @id::uuid AND t.epoch = @epoch::int
+      AND t.status = 'processing' AND NOT EXISTS (SELECT FROM fault)
 ), p AS MATERIALIZED (
-    SELECT h.tenant, h.workflow_id, h.id AS parent_id, @new_id::text AS base, @plan::json AS plan FROM holder h
+    -- followed: others wait for all of the new tasks, so none of them is an end of the workflow.
+    SELECT h.tenant, h.workflow_id, h.id AS parent_id, @new_id::text AS base,
+        CASE WHEN json_array_length(@before::json) = 0 THEN @plan::json
+            ELSE ('{"followed":true,' || substr(@plan::json::text, 2))::json END AS plan
+    FROM holder h
 ), {PLAN_ROWS}, waiting AS (
     -- The existing tasks that wait for the new ones, each for all of them.
     SELECT x.tenant, x.id FROM p JOIN tasks x ON x.tenant = p.tenant AND x.workflow_id = p.workflow_id
@@ -145,9 +176,8 @@ SELECT x.id AS task_id, x.workflow_id,
     CASE WHEN x.status <> 'processing' OR x.epoch <> @epoch::int THEN 'stale' END AS _result, x.status, x.epoch AS _epoch,
     (SELECT json_agg(json_build_object('id', t.id, 'key', t.key, 'status', t.status) ORDER BY t.id) FROM t) AS tasks,
     (SELECT json_agg(DISTINCT t.queue) FROM t WHERE t.ready_at IS NOT NULL) AS _ready,
-    CASE WHEN NOT EXISTS (SELECT FROM holder) THEN
-        'nothing was added: a key is there already, depends_on names a task that is not, a task of "before" does not wait any more, or the workflow would have more than 10000 tasks'
-    END AS _refused
+    (SELECT json_agg(t.id) FROM t WHERE t.status = 'blocked' AND t.deps_left = 0) AS _undecided,
+    (SELECT 'nothing was added: ' || string_agg(f.text, '; ') FROM fault f) AS _refused
 FROM tasks x
 WHERE x.tenant = @tenant::int AND x.id = @task_id::uuid AND x.workflow_id = @id::uuid;
 
@@ -232,7 +262,7 @@ WITH req AS MATERIALIZED (
     UPDATE subtasks s SET status = coalesce(r.status, s.status), output_data = coalesce(r.output_data, s.output_data),
         error_message = coalesce(r.error_message, s.error_message),
         started_at = CASE WHEN r.status <> 'pending' THEN coalesce(s.started_at, now()) ELSE s.started_at END,
-        completed_at = CASE WHEN r.status IN ('completed', 'failed') THEN now() ELSE s.completed_at END
+        completed_at = CASE WHEN r.status IN ('completed', 'failed') THEN now() WHEN r.status IS NULL THEN s.completed_at END
     FROM req r JOIN held h ON h.ord = r.ord AND h.holds
     WHERE s.tenant = r.tenant AND s.id = r.id
     RETURNING s.*

@@ -117,26 +117,33 @@ WITH asked AS MATERIALIZED (
     FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
     WHERE r.may > 0
 ), wanted AS MATERIALIZED (
-    SELECT tenant, queue, sum(may)::int AS want FROM line GROUP BY tenant, queue ORDER BY tenant, queue
+    SELECT tenant, queue, sum(may)::int AS want,
+        EXISTS (SELECT FROM limits l WHERE l.tenant = line.tenant AND l.key <> 'agent') AS limited
+    FROM line GROUP BY tenant, queue ORDER BY tenant, queue
 ), found AS MATERIALIZED (
-    -- More than is wanted of those that may have to be passed over.
+    -- More than is wanted of those that may have to be passed over. What nobody of this batch can do is not looked at,
+    -- however much of it there is.
     SELECT w.tenant, w.queue, t.*
     FROM wanted w CROSS JOIN LATERAL (
         SELECT * FROM (
             SELECT ctid AS tid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks
             WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
               AND NOT special
-            ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) plain
+            ORDER BY priority DESC, ready_at, id
+            LIMIT w.want + CASE WHEN w.limited THEN 100 ELSE 0 END FOR UPDATE SKIP LOCKED) plain
         UNION ALL
         SELECT * FROM (
-            SELECT ctid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks
+            SELECT ctid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks t
             WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
-              AND special
+              AND special AND (requires IS NULL OR EXISTS (
+                  SELECT FROM line l WHERE l.tenant = w.tenant AND l.queue = w.queue AND NOT EXISTS (
+                      SELECT json_array_elements_text(t.requires)
+                      EXCEPT SELECT json_array_elements_text(l.capabilities))))
             ORDER BY priority DESC, ready_at, id LIMIT w.want + 100 FOR UPDATE SKIP LOCKED) special) t
 ), fitting AS MATERIALIZED (
     -- Who of this batch could take it, as far as capabilities go.
-    SELECT f.tid, l.ord, row_number() OVER (PARTITION BY f.tid ORDER BY l.ord) AS nth,
-        count(*) OVER (PARTITION BY f.tid) AS takers
+    SELECT f.tid, l.ord, l.may, sum(l.may) OVER (PARTITION BY f.tid ORDER BY l.ord) AS upto,
+        sum(l.may) OVER (PARTITION BY f.tid) AS seats
     FROM found f JOIN line l ON l.tenant = f.tenant AND l.queue = f.queue
     WHERE f.requires IS NULL OR NOT EXISTS (
         SELECT json_array_elements_text(f.requires) EXCEPT SELECT json_array_elements_text(l.capabilities))
@@ -175,7 +182,8 @@ WITH asked AS MATERIALIZED (
     WHERE f.tid IN (SELECT tid FROM fitting) AND f.tid NOT IN (SELECT tid FROM refused)
 ), offered AS MATERIALIZED (
     SELECT a.tid, f.ord, row_number() OVER (PARTITION BY f.ord ORDER BY a.priority DESC, a.ready_at, a.id) AS nth
-    FROM admitted a JOIN fitting f ON f.tid = a.tid AND f.nth = (a.place - 1) % f.takers + 1
+    FROM admitted a JOIN fitting f ON f.tid = a.tid
+        AND (a.place - 1) % f.seats >= f.upto - f.may AND (a.place - 1) % f.seats < f.upto
 ), leased AS (
     UPDATE tasks t SET {LEASE_SET}
     FROM offered o JOIN req r ON r.ord = o.ord
@@ -247,7 +255,7 @@ SELECT queue FROM q WHERE queue IS NOT NULL)
 
 -- macro: UNPARK
 -- As many of each queue as became free: whoever asks first gets them, the others wait again.
-UPDATE tasks SET parked = NULL, ready_at = now()
+UPDATE tasks SET parked = NULL, ready_at = CASE WHEN run_at IS NULL OR run_at <= now() THEN now() END
 WHERE ctid = ANY(ARRAY(
     SELECT t.tid FROM counters c CROSS JOIN LATERAL {PARKED_QUEUES} q
         CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks

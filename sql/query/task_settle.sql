@@ -58,7 +58,8 @@ WITH req AS MATERIALIZED (
         attempt = t.attempt - CASE WHEN r.outcome = 'release' THEN 1 ELSE 0 END,
         completed_at = CASE WHEN r.done OR r.outcome = 'cancel' OR (r.outcome IN ('fail', 'expire')
             AND (NOT r.retryable OR t.attempt > t.max_retries)) THEN now() END,
-        duration_ms = coalesce(r.duration_ms, (extract(epoch FROM now() - t.leased_at) * 1000)::int8),
+        duration_ms = coalesce(r.duration_ms,
+            CASE WHEN held.status = 'processing' THEN (extract(epoch FROM now() - t.leased_at) * 1000)::int8 END),
         output_data = CASE WHEN r.done THEN r.output_data ELSE t.output_data END,
         verdict = CASE WHEN r.done THEN r.verdict ELSE t.verdict END,
         error_message = CASE WHEN r.done THEN NULL WHEN r.outcome = 'release' THEN t.error_message
@@ -86,7 +87,8 @@ WITH req AS MATERIALIZED (
 -- The attempt on record is the judge: settling again with the same epoch and outcome is answered alike.
 SELECT r.ord,
     CASE WHEN t.id IS NULL THEN 'not_found' WHEN t.workflow_id IS NOT NULL THEN 'inside'
-        WHEN coalesce(m.outcome, a.outcome) = r.outcome OR (r.outcome = 'cancel' AND t.status = 'cancelled') THEN 'ok'
+        WHEN r.outcome = CASE WHEN m.asked_epoch IS NOT DISTINCT FROM r.epoch THEN coalesce(m.outcome, a.outcome)
+            ELSE a.outcome END OR (r.outcome = 'cancel' AND coalesce(m.status, t.status) = 'cancelled') THEN 'ok'
         ELSE 'stale' END AS _result,
     t.id, coalesce(m.status, t.status) AS status, coalesce(m.epoch, t.epoch) AS epoch,
     coalesce(m.attempt, t.attempt) AS attempt, t.round, CASE WHEN m.id IS NULL THEN t.completed_at ELSE m.completed_at END AS completed_at,
@@ -97,7 +99,7 @@ SELECT r.ord,
     m.id IS NOT NULL AND EXISTS (SELECT FROM task_slots s WHERE s.tenant = m.tenant AND s.task_id = m.id) AS _special
 FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
         WITH ORDINALITY AS r(tenant, id, epoch, outcome, ord)
-    LEFT JOIN moved m ON m.tenant = r.tenant AND m.id = r.id AND m.asked_epoch IS NOT DISTINCT FROM r.epoch
+    LEFT JOIN moved m ON m.tenant = r.tenant AND m.id = r.id
     LEFT JOIN LATERAL (SELECT * FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
     LEFT JOIN LATERAL (SELECT outcome FROM task_attempts
         WHERE tenant = r.tenant AND task_id = r.id AND epoch = coalesce(r.epoch, t.epoch) OFFSET 0) a ON true
@@ -127,7 +129,7 @@ WITH moved AS (
         ready_at = CASE WHEN NOT held.paused AND (r.outcome = 'release'
                 OR (r.outcome = 'go' AND NOT t.approval AND coalesce(t.run_at <= now(), true))
                 OR (r.outcome = 'expire' AND t.attempt <= t.max_retries)) THEN now() END,
-        parked = CASE WHEN held.paused AND (r.outcome IN ('release', 'go')
+        parked = CASE WHEN held.paused AND NOT t.approval AND (r.outcome IN ('release', 'go')
                 OR (r.outcome IN ('fail', 'expire') AND r.retryable AND t.attempt <= t.max_retries)) THEN 'paused' END,
         run_at = CASE WHEN r.outcome = 'fail' AND r.retryable AND t.attempt <= t.max_retries THEN
                 now() + interval '1 millisecond' * (CASE WHEN t.retry_jitter THEN 0.5 + random() / 2 ELSE 1 END)
@@ -142,7 +144,8 @@ WITH moved AS (
         completed_at = CASE WHEN (r.done AND NOT (r.again AND coalesce(t.round < t.max_rounds, false)))
             OR r.outcome IN ('cancel', 'skip')
             OR (r.outcome IN ('fail', 'expire') AND (NOT r.retryable OR t.attempt > t.max_retries)) THEN now() END,
-        duration_ms = coalesce(r.duration_ms, (extract(epoch FROM now() - t.leased_at) * 1000)::int8),
+        duration_ms = coalesce(r.duration_ms,
+            CASE WHEN held.status = 'processing' THEN (extract(epoch FROM now() - t.leased_at) * 1000)::int8 END),
         output_data = CASE WHEN r.done THEN r.output_data ELSE t.output_data END,
         verdict = CASE WHEN r.done THEN r.verdict ELSE t.verdict END,
         error_message = CASE WHEN r.done OR r.outcome = 'go' THEN NULL WHEN r.outcome = 'release' THEN t.error_message
@@ -196,14 +199,15 @@ WITH gate AS MATERIALIZED (
         JOIN tasks t ON t.tenant = r.tenant AND t.id = r.task_id
     WHERE a.tenant = t.tenant AND a.task_id = t.id AND a.epoch = t.epoch
 ), rearmed AS (
-    UPDATE tasks d SET deps_left = n.count
+    -- What was ready but not begun as well: the output that it would be handed is gone.
+    UPDATE tasks d SET deps_left = n.count, status = 'blocked', ready_at = NULL, parked = NULL
     FROM waits n
-    WHERE d.tenant = n.tenant AND d.id = n.task_id AND d.status = 'blocked'
+    WHERE d.tenant = n.tenant AND d.id = n.task_id AND d.status IN ('blocked', 'pending', 'retrying')
 ), reset AS (
     -- A gate inside the way of another keeps its own count of rounds, and begins anew.
     UPDATE tasks t SET status = CASE WHEN r.deps_left = 0 AND t.condition IS NULL THEN 'pending' ELSE 'blocked' END,
         ready_at = CASE WHEN r.deps_left = 0 AND t.condition IS NULL AND NOT t.approval AND NOT w.paused THEN now() END,
-        parked = CASE WHEN r.deps_left = 0 AND t.condition IS NULL AND w.paused THEN 'paused' END,
+        parked = CASE WHEN r.deps_left = 0 AND t.condition IS NULL AND NOT t.approval AND w.paused THEN 'paused' END,
         run_at = NULL, deps_left = r.deps_left, round = CASE WHEN t.max_rounds IS NULL THEN r.round ELSE 1 END,
         attempt = 0, feedback = r.output_data, output_data = NULL, verdict = NULL, completed_at = NULL, skipped = false,
         error_message = NULL
@@ -243,7 +247,7 @@ WITH freed AS MATERIALIZED (
         status = CASE WHEN d.deps_left = f.count AND NOT f.undecided THEN 'pending' ELSE 'blocked' END,
         ready_at = CASE WHEN d.deps_left = f.count AND NOT f.undecided AND NOT d.approval AND NOT f.paused
             AND (d.run_at IS NULL OR d.run_at <= now()) THEN now() END,
-        parked = CASE WHEN d.deps_left = f.count AND NOT f.undecided AND f.paused THEN 'paused' END
+        parked = CASE WHEN d.deps_left = f.count AND NOT f.undecided AND NOT d.approval AND f.paused THEN 'paused' END
     FROM undecided f
     WHERE d.tenant = f.tenant AND d.id = f.task_id AND d.status = 'blocked'
       AND d.tenant = ANY(@tenant::int[]) AND d.id = ANY(ARRAY(SELECT task_id FROM freed))
@@ -279,6 +283,8 @@ WITH settled AS MATERIALIZED (
     FROM next n
     WHERE n.status <> 'running' AND t.tenant = n.tenant AND t.workflow_id = n.workflow_id AND t.status IN ({LIVE})
     RETURNING t.tenant, t.workflow_id, t.id
+), freed AS (
+    DELETE FROM task_slots s USING dropped d WHERE s.tenant = d.tenant AND s.task_id = d.id
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT tenant, now(), workflow_id, json_agg(item)

@@ -77,30 +77,30 @@ WITH req AS MATERIALIZED (
         labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, now(), unique_key,
         concurrency_key, requires, special
     FROM req
-    ORDER BY tenant, unique_key
+    ORDER BY tenant, unique_key, ord
     ON CONFLICT (tenant, unique_key)
         WHERE unique_key IS NOT NULL AND status IN ({LIVE}) DO NOTHING
     RETURNING *
 ), flagged AS (
     UPDATE tenants SET throttles = true
     WHERE id IN (SELECT tenant FROM made WHERE special) AND NOT throttles
-), said AS (
-    INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM made GROUP BY tenant
 )
-SELECT r.ord, t.*, 201 AS _status, NULL::text AS _refused
-FROM req r CROSS JOIN LATERAL (
-    SELECT {TASK_COLUMNS} FROM made t WHERE t.tenant = r.tenant AND t.id = r.id) t
-UNION ALL
-SELECT r.ord, t.*, 200, CASE WHEN r.on_duplicate = 'refuse' THEN format(
-    'the task %s has this unique_key and has not ended; "on_duplicate": "return" would answer with it', t.id) END
-FROM req r CROSS JOIN LATERAL (
-    SELECT {TASK_COLUMNS} FROM tasks t
-    WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key AND t.status IN ({LIVE})
-    UNION ALL
-    SELECT {TASK_COLUMNS} FROM made t WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key) t
-WHERE r.id NOT IN (SELECT id FROM made)
-ORDER BY ord;
+INSERT INTO {EVENTS}
+SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM made GROUP BY tenant;
+-- Looked at anew: the task that has the key may have been committed while the first statement waited for it.
+SELECT r.ord, t.*, CASE WHEN t.id = r.id THEN 201 ELSE 200 END AS _status,
+    CASE WHEN t.id IS NULL THEN 'a task with this unique_key ended at this moment; send the request again'
+        WHEN t.id <> r.id AND r.on_duplicate = 'refuse' THEN format(
+            'the task %s has this unique_key and has not ended; "on_duplicate": "return" would answer with it', t.id)
+    END AS _refused
+FROM unnest(@tenant::int[], @id::uuid[], @unique_key::text[], @on_duplicate::text[])
+        WITH ORDINALITY AS r(tenant, id, unique_key, on_duplicate, ord)
+    LEFT JOIN LATERAL (
+        SELECT {TASK_COLUMNS} FROM tasks t WHERE t.tenant = r.tenant AND t.id = r.id
+        UNION ALL
+        SELECT {TASK_COLUMNS} FROM tasks t
+        WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key AND t.status IN ({LIVE}) AND t.id <> r.id) t ON true
+ORDER BY r.ord;
 
 -- name: task_get :one
 SELECT {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
@@ -154,18 +154,27 @@ LIMIT @limit::int + 1;
 
 -- name: task_dependencies :many
 -- In both directions: what the task waits for, and what waits for it.
-SELECT d.depends_on AS id, p.key, p.status, 'depends_on' AS direction, p.id AS _cursor
-FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
-WHERE d.tenant = @tenant::int AND d.task_id = @id::uuid
-UNION ALL
-SELECT d.task_id, p.key, p.status, 'dependent', p.id
-FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.task_id
-WHERE d.tenant = @tenant::int AND d.depends_on = @id::uuid
-ORDER BY direction, id
+SELECT n.id, p.key, p.status, n.direction, n.id AS _cursor
+FROM (SELECT d.depends_on AS id, 'depends_on' AS direction FROM task_dependencies d
+        WHERE d.tenant = @tenant::int AND d.task_id = @id::uuid
+        UNION ALL
+        SELECT d.task_id, 'dependent' FROM task_dependencies d
+        WHERE d.tenant = @tenant::int AND d.depends_on = @id::uuid) n
+    JOIN tasks p ON p.tenant = @tenant::int AND p.id = n.id
+WHERE @cursor::uuid IS NULL OR n.id > @cursor::uuid
+ORDER BY n.id
+LIMIT @limit::int + 1;
+
+-- name: workflow_task_list :many
+-- In the order in which they were submitted.
+SELECT {TASK_COLUMNS}, {DEPENDS_ON}, t.id AS _cursor
+FROM tasks t
+WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid AND (@cursor::uuid IS NULL OR t.id > @cursor::uuid)
+ORDER BY t.id
 LIMIT @limit::int + 1;
 
 -- name: workflow_tasks :many
--- In the order in which they were submitted.
+-- The same, all at once.
 SELECT {TASK_COLUMNS}, {DEPENDS_ON}
 FROM tasks t
 WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid

@@ -133,7 +133,7 @@ WITH w AS (
     UPDATE tasks t SET status = CASE WHEN a.deps_left = 0 AND t.condition IS NULL THEN 'pending' ELSE 'blocked' END,
         deps_left = a.deps_left, attempt = 0, error_message = NULL, completed_at = NULL, run_at = NULL, lease_until = NULL,
         ready_at = CASE WHEN a.deps_left = 0 AND t.condition IS NULL AND NOT t.approval AND NOT w.paused THEN now() END,
-        parked = CASE WHEN a.deps_left = 0 AND t.condition IS NULL AND w.paused THEN 'paused' END
+        parked = CASE WHEN a.deps_left = 0 AND t.condition IS NULL AND NOT t.approval AND w.paused THEN 'paused' END
     FROM again a CROSS JOIN w
     WHERE t.tenant = a.tenant AND t.id = a.id
     RETURNING t.tenant, t.workflow_id, t.id

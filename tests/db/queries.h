@@ -47,8 +47,16 @@ void expect_workflow(const char *id, const char *column, const char *expected);
 
 extern const struct CMUnitTest agent_tests[];
 extern const int agent_test_count;
+extern const struct CMUnitTest archive_tests[];
+extern const int archive_test_count;
+extern const struct CMUnitTest closely_tests[];
+extern const int closely_test_count;
+extern const struct CMUnitTest control_tests[];
+extern const int control_test_count;
 extern const struct CMUnitTest event_tests[];
 extern const int event_test_count;
+extern const struct CMUnitTest graph_tests[];
+extern const int graph_test_count;
 extern const struct CMUnitTest identity_tests[];
 extern const int identity_test_count;
 extern const struct CMUnitTest memory_tests[];

@@ -51,8 +51,8 @@ static void
 test_workflow_that_fails_leaves_nothing(void **state UNUSED)
 {
 	struct db_answer *answer =
-	    ASK(WORKFLOW_CREATE, "id", new_id(), "description", "d", "actor", "neo", "tasks", "[]", "dependencies",
-	        text("[{\"task_id\":\"%s\",\"depends_on\":\"%s\"}]", new_id(), new_id()), "revisions", "[]");
+	    ASK(WORKFLOW_CREATE, "id", new_id(), "description", "d", "actor", "neo", "new_id", new_id(), "plan",
+	        "{\"tasks\":[],\"dependencies\":[{\"n\":0,\"depends_on\":1}],\"revisions\":[]}");
 
 	db_fixture_wait(&fixture);
 	assert_int_equal(answer->status, DB_FAILED);

@@ -60,25 +60,46 @@ queries_set_up(void **state UNUSED)
 static void
 check_invariants(void)
 {
-	/* deps_left is the number of dependencies that have not completed, and a task without any is not blocked. */
+	/* deps_left is the number of dependencies that are not done, and a task without any waits for its condition. */
 	EXPECT_SQL(NULL,
 	           "SELECT format('%%s waits for %%s but deps_left is %%s', d.key, n, d.deps_left) FROM ("
 	           "SELECT d.*, (SELECT count(*) FROM task_dependencies x JOIN tasks p ON p.id = x.depends_on"
-	           " WHERE x.task_id = d.id AND p.status <> 'completed') AS n FROM tasks d) d"
-	           " WHERE tenant = %s AND status = 'blocked' AND (n <> deps_left OR n = 0)",
+	           " WHERE x.task_id = d.id AND NOT (p.status = 'completed' OR p.skipped)) AS n,"
+	           " (SELECT count(*) FROM task_dependencies x JOIN tasks p ON p.id = x.depends_on"
+	           " WHERE x.task_id = d.id AND p.skipped) AS past FROM tasks d) d"
+	           " WHERE tenant = %s AND status = 'blocked'"
+	           " AND (n <> deps_left OR (n = 0 AND condition IS NULL AND past = 0))",
 	           fixture.tenant);
 	EXPECT_SQL(NULL,
-	           "SELECT format('%%s: %%s %%s %%s', w.status, tasks_completed, tasks_failed, tasks_cancelled)"
+	           "SELECT format('%%s: %%s %%s %%s %%s of %%s', w.status, tasks_completed, tasks_failed, tasks_cancelled,"
+	           " tasks_skipped, tasks_total)"
 	           " FROM workflows w JOIN tasks t ON t.workflow_id = w.id WHERE w.tenant = %s"
 	           " GROUP BY w.tenant, w.id HAVING tasks_total <> count(*)"
 	           " OR tasks_completed <> count(*) FILTER (WHERE t.status = 'completed')"
 	           " OR tasks_failed <> count(*) FILTER (WHERE t.status IN ('failed', 'dead'))"
-	           " OR tasks_cancelled <> count(*) FILTER (WHERE t.status = 'cancelled')",
+	           " OR tasks_skipped <> count(*) FILTER (WHERE t.skipped)"
+	           " OR tasks_cancelled <> count(*) FILTER (WHERE t.status = 'cancelled' AND NOT t.skipped)"
+	           " OR (w.status NOT IN ('pending', 'running') AND bool_or(t.status IN"
+	           " ('blocked', 'pending', 'retrying', 'processing')))",
 	           fixture.tenant);
+	/* A sink is what nothing waits for. */
+	EXPECT_SQL(NULL,
+	           "SELECT format('%%s: is_sink is %%s', key, is_sink) FROM tasks t"
+	           " WHERE tenant = %s AND workflow_id IS NOT NULL"
+	           " AND is_sink = EXISTS (SELECT FROM task_dependencies d WHERE d.depends_on = t.id)",
+	           fixture.tenant);
+	/* A place in a limit is held by a task that is at work, and no counter has more of them than its limit. */
+	EXPECT_SQL(NULL,
+	           "SELECT counter FROM task_slots s JOIN tasks t ON t.id = s.task_id AND t.epoch = s.epoch"
+	           " AND t.status = 'processing' WHERE s.tenant = %s GROUP BY counter, t.concurrency_key"
+	           " HAVING count(*) > CASE WHEN counter LIKE '#%%' THEN 1 ELSE coalesce((SELECT value FROM limits l"
+	           " WHERE l.tenant = %s AND l.name = split_part(counter, ':', 1)), 1000) END",
+	           fixture.tenant, fixture.tenant);
 	EXPECT_SQL(NULL,
 	           "SELECT format('%%s is %%s', key, status) FROM tasks WHERE tenant = %s AND"
-	           " CASE WHEN status IN ('pending', 'retrying') THEN ready_at IS NULL AND run_at IS NULL"
-	           " ELSE ready_at IS NOT NULL AND status <> 'processing' END",
+	           " CASE WHEN status IN ('pending', 'retrying') THEN (ready_at IS NULL AND run_at IS NULL AND parked IS NULL"
+	           " AND NOT approval) OR (ready_at IS NOT NULL AND (parked IS NOT NULL OR approval))"
+	           " ELSE parked IS NOT NULL OR (ready_at IS NOT NULL AND status <> 'processing') END",
 	           fixture.tenant);
 }
 
@@ -87,7 +108,8 @@ queries_tear_down(void **state UNUSED)
 {
 	check_invariants();
 	/* The keeper's queries see all tenants: nothing may be left for them. */
-	SQL("UPDATE messages SET ack_until = NULL; UPDATE tasks SET status = 'cancelled' WHERE status IN ('pending', 'retrying', 'processing')");
+	SQL("UPDATE messages SET ack_until = NULL; UPDATE tasks SET status = 'cancelled', parked = NULL WHERE status IN"
+	    " ('blocked', 'pending', 'retrying', 'processing') OR parked IS NOT NULL");
 	SQL("DELETE FROM schedules");
 	fixture.tenant = NULL;
 	db_fixture_forget(&fixture);
@@ -145,17 +167,17 @@ make_workflow(const char *tasks_json)
 {
 	struct field_errors errors = {.arena = &fixture.arena};
 	const char *id = new_id();
-	struct graph_rows rows;
+	struct graph_plan plan;
 	struct json_error error;
 	struct json json;
 
 	if (!json_parse(&fixture.arena, slice_of(tasks_json), &json, &error))
 		fail_msg("the graph is not JSON: %s", error.reason);
-	if (!graph_compile(&json, 0, "/tasks", &fixture.arena, &rows, &errors))
+	if (!graph_compile(&json, 0, "/tasks", false, &fixture.arena, &plan, &errors))
 		fail_msg("the graph: %s %s", errors.list[0].pointer, errors.list[0].detail);
 	CALL(WORKFLOW_CREATE, "id", id, "description", "review it", "input_data", "{\"problem\":7}", "labels",
-	     "{\"team\":\"a\"}", "actor", "neo", "address", "127.0.0.1", "request_id", "r1", "tasks", rows.tasks.data,
-	     "dependencies", rows.dependencies.data, "revisions", rows.revisions.data);
+	     "{\"team\":\"a\"}", "actor", "neo", "address", "127.0.0.1", "request_id", "r1", "new_id", new_id(), "plan",
+	     plan.text.data);
 	return id;
 }
 
@@ -232,8 +254,12 @@ main(void)
 	             {settle_tests, settle_test_count},
 	             {workflow_tests, workflow_test_count},
 	             {schedule_tests, schedule_test_count},
+	             {closely_tests, closely_test_count},
+	             {control_tests, control_test_count},
+	             {graph_tests, graph_test_count},
+	             {archive_tests, archive_test_count},
 	             {&last, 1}};
-	struct CMUnitTest tests[200];
+	struct CMUnitTest tests[400];
 	size_t count = 0;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)

@@ -168,6 +168,41 @@ test_bounds_of_arrays(void **state UNUSED)
 	assert_string_equal(check(fields, "{\"a\":[1,true]}"), "/a/0 wrong_type, /a/1 wrong_type");
 }
 
+/* Labels: an object whose members are texts. Its text is what was sent. */
+static void
+test_objects_of_texts(void **state UNUSED)
+{
+	static const struct field fields[] = {{.name = "l", .type = FIELD_TEXTS, .max = 2}, {0}};
+
+	assert_string_equal(check(fields, "{\"l\":{\"team\": \"a:b\",\"x\":\"\"}}"), "");
+	assert_true(slice_is(values[0].text, "{\"team\": \"a:b\",\"x\":\"\"}"));
+	assert_string_equal(check(fields, "{\"l\":{}}"), "");
+	assert_string_equal(check(fields, "{\"l\":null}"), "");
+	assert_string_equal(check(fields, "{\"l\":{\"a\":1,\"b/c\":null}}"), "/l/a wrong_type, /l/b~1c wrong_type");
+	assert_string_equal(check(fields, "{\"l\":{\"a\":{},\"b\":[\"x\"]}}"), "/l/a wrong_type, /l/b wrong_type");
+	/* A filter is name:text, so a name has no colon. */
+	assert_string_equal(check(fields, "{\"l\":{\"a:b\":\"x\",\"\":\"x\"}}"), "/l/a:b wrong_type, /l/ wrong_type");
+	assert_string_equal(check(fields, "{\"l\":{\"a\":\"1\",\"b\":\"2\",\"c\":\"3\"}}"), "/l out_of_range");
+	assert_string_equal(check(fields, "{\"l\":[]}"), "/l wrong_type");
+	assert_string_equal(check(fields, "{\"l\":\"a\"}"), "/l wrong_type");
+}
+
+static void
+test_texts_of_an_object_have_bounds(void **state UNUSED)
+{
+	static const struct field fields[] = {{.name = "l", .type = FIELD_TEXTS}, {0}};
+	char name[101 * 2 + 1], value[501 * 2 + 1];
+
+	for (size_t i = 0; i < sizeof(name) - 1; i += 2)
+		memcpy(name + i, "\xc3\xa9", 2);
+	for (size_t i = 0; i < sizeof(value) - 1; i += 2)
+		memcpy(value + i, "\xc3\xa9", 2);
+	name[sizeof(name) - 1] = value[sizeof(value) - 1] = '\0';
+	assert_string_equal(check(fields, arena_printf(&arena, "{\"l\":{\"%s\":\"%s\"}}", name + 2, value + 2)), "");
+	check(fields, arena_printf(&arena, "{\"l\":{\"%s\":\"a\",\"a\":\"%s\"}}", name, value));
+	assert_int_equal(errors.count, 2);
+}
+
 static void
 test_choices(void **state UNUSED)
 {
@@ -363,6 +398,8 @@ main(void)
 	    TEST(test_bounds_of_numbers),
 	    TEST(test_bounds_of_texts_are_characters),
 	    TEST(test_bounds_of_arrays),
+	    TEST(test_objects_of_texts),
+	    TEST(test_texts_of_an_object_have_bounds),
 	    TEST(test_choices),
 	    TEST(test_all_errors_at_once),
 	    TEST(test_pointers_are_escaped),
