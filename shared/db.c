@@ -176,10 +176,12 @@ queue_again(struct db *db, struct db_execution *execution, bool alone)
 	}
 }
 
+/* A row that a new partition took from the default one while it was on its way violates a constraint without a name. */
 static bool
 lost_a_race(const struct db_execution *execution)
 {
-	return strcmp(execution->sqlstate, "40P01") == 0 || strcmp(execution->sqlstate, "40001") == 0;
+	return strcmp(execution->sqlstate, "40P01") == 0 || strcmp(execution->sqlstate, "40001") == 0 ||
+	       (strcmp(execution->sqlstate, "23514") == 0 && !execution->constraint[0]);
 }
 
 /* What PostgreSQL's refusal means for the calls: classes 53, 57 and 58 are its own trouble, not the calls'. */

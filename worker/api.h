@@ -29,6 +29,7 @@ enum step api_verify_key(struct request *request);
 
 /* api_tasks.c */
 bool api_task_prepare(struct request *request, struct call *call);
+void api_task_finish(struct request *request, struct call *call, const struct db_result *result);
 void api_task_follow(struct request *request, struct call *call, const struct db_result *result);
 void api_steer_follow(struct request *request, struct call *call, const struct db_result *result);
 bool api_append_prepare(struct request *request, struct call *call);

@@ -96,6 +96,7 @@ choose(struct request *request, struct waiter_wish *wish)
 
 	wish->query = plain ? QUERY_TASK_LEASE : QUERY_TASK_LEASE_CLOSELY;
 	wish->values = plain ? lease->plain : lease->closely;
+	wish->personal = !plain;
 }
 
 static struct slice *

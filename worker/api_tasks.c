@@ -43,6 +43,19 @@ api_task_prepare(struct request *request, struct call *call)
 	return true;
 }
 
+/* Refused is only what has a unique_key: the code says so, as it does for the tasks of a workflow. */
+void
+api_task_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	int column = result->count ? db_column(result, "_refused") : -1;
+	struct slice why = column < 0 ? SLICE_NONE : db_cell(result, 0, column);
+
+	if (why.data)
+		call_fail(call, ERROR_UNIQUE_KEY_TAKEN, arena_string(&request->arena, why));
+	else
+		call_finish(request, call, result);
+}
+
 void
 api_task_follow(struct request *request, struct call *call, const struct db_result *result)
 {

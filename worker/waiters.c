@@ -10,7 +10,7 @@
 
 #include <uthash.h>
 
-enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64 };
+enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256 };
 
 /* A waiter's place in one line. */
 struct place {
@@ -29,11 +29,11 @@ struct waiter {
 	struct place *places; /* wish.queue_count; NULL: looks only once */
 	struct line *woken_by;
 	int64_t deadline_us;
+	uint64_t turn; /* who came first has the least */
 	int slot;
 	int tries; /* in a row, without waiting between */
 	bool asking;
 	bool in_line;
-	bool waited; /* has stood in line before: keeps its turn */
 };
 TAILQ_HEAD(waiter_list, waiter);
 
@@ -44,6 +44,8 @@ struct line {
 	int members; /* idle and asking */
 	int asking;  /* that this line woke */
 	int burst;
+	uint64_t passed_upto; /* turn of the last one that could not take what is there; 0: none */
+	int passed;           /* how many of them since the line was looked at from outside */
 	UT_hash_handle hh;
 	char key[]; /* "tenant queue" */
 };
@@ -55,6 +57,7 @@ struct waiters {
 	uint32_t seen[SCOREBOARD_QUEUES];
 	struct waiter_list wheel[SLOTS]; /* by deadline */
 	int64_t wheel_at;                /* the slot that was looked at last, counted from the beginning of time */
+	uint64_t turns;
 	int64_t poll_us;
 	bool polling;
 	int count;
@@ -121,6 +124,18 @@ line_leave(struct waiters *waiters, struct line *line)
 	free(line);
 }
 
+/* The first that has not been asked in vain. */
+static struct place *
+line_next(const struct line *line)
+{
+	struct place *place;
+
+	TAILQ_FOREACH(place, &line->places, entry)
+		if (place->waiter->turn > line->passed_upto)
+			return place;
+	return NULL;
+}
+
 /* Lets as many of the line ask as its burst allows. */
 static void
 line_look(struct waiters *waiters, struct line *line)
@@ -128,12 +143,38 @@ line_look(struct waiters *waiters, struct line *line)
 	struct place *place;
 
 	line->members++; /* stays until the loop is over, whoever leaves in it */
-	while (line->asking < line->burst && (place = TAILQ_FIRST(&line->places))) {
+	while (line->asking < line->burst && (place = line_next(line))) {
 		place->waiter->woken_by = line;
 		line->asking++;
 		ask(place->waiter);
 	}
 	line_leave(waiters, line);
+}
+
+/* Somebody says that there is work: from the front, unless the way to the end is long and not done yet. */
+static void
+line_wake(struct waiters *waiters, struct line *line)
+{
+	if (line->passed <= PASSED_MAX || !line_next(line))
+		line->passed_upto = 0;
+	line->passed = 0;
+	line_look(waiters, line);
+}
+
+/* By turn: new ones at the end, those that come back from asking near the front. */
+static void
+line_insert(struct line *line, struct place *place)
+{
+	struct place *other = TAILQ_LAST(&line->places, places);
+
+	if (!other || other->waiter->turn < place->waiter->turn) {
+		TAILQ_INSERT_TAIL(&line->places, place, entry);
+		return;
+	}
+	TAILQ_FOREACH(other, &line->places, entry)
+		if (other->waiter->turn > place->waiter->turn)
+			break;
+	TAILQ_INSERT_BEFORE(other, place, entry);
 }
 
 static void
@@ -148,19 +189,14 @@ set_slot(struct waiter *waiter, int64_t due_us)
 	TAILQ_INSERT_TAIL(&waiters->wheel[waiter->slot], waiter, entry);
 }
 
-/* Into its lines, at the head if it has been waiting already, and into the wheel. */
+/* Into its lines, where its turn is, and into the wheel. */
 static void
 stand_in_line(struct waiter *waiter)
 {
-	for (int i = 0; i < waiter->wish.queue_count; i++) {
-		struct place *place = &waiter->places[i];
-		if (waiter->waited)
-			TAILQ_INSERT_HEAD(&place->line->places, place, entry);
-		else
-			TAILQ_INSERT_TAIL(&place->line->places, place, entry);
-	}
+	for (int i = 0; i < waiter->wish.queue_count; i++)
+		line_insert(waiter->places[i].line, &waiter->places[i]);
 	waiter->asking = false;
-	waiter->in_line = waiter->waited = true;
+	waiter->in_line = true;
 	waiter->woken_by = NULL;
 	waiter->tries = 0;
 	if (waiter->slot < 0)
@@ -254,6 +290,7 @@ answered(void *arg, const struct db_result *result)
 	struct line *line = waiter->woken_by;
 	bool rows = result->status == DB_OK && result->count > 0;
 	bool got = rows && db_get(result, 0, "id").data;
+	bool go_on = got;
 
 	/* A row without an id: limits held back what stood first in the queue; there may be more behind it. */
 	if (rows && !got && waiter->tries++ < ASK_AGAIN_MAX) {
@@ -263,6 +300,10 @@ answered(void *arg, const struct db_result *result)
 	if (line) {
 		line->asking--;
 		line->burst = got ? MIN(line->burst * 2, BURST_MAX) : 1;
+		if (result->status == DB_OK && !got && waiter->wish.personal) {
+			line->passed_upto = MAX(line->passed_upto, waiter->turn);
+			go_on = ++line->passed <= PASSED_MAX;
+		}
 		line->members++; /* stays while it is looked at below */
 	}
 	if (result->status != DB_OK)
@@ -271,7 +312,7 @@ answered(void *arg, const struct db_result *result)
 		found(waiter, result);
 	else
 		nothing_found(waiter);
-	if (line && got)
+	if (line && go_on)
 		line_look(waiters, line);
 	if (line)
 		line_leave(waiters, line);
@@ -299,6 +340,7 @@ waiters_begin(struct waiters *waiters, struct request *request, const struct wai
 	waiter->wish = *wish;
 	waiter->asking = true;
 	waiter->slot = -1;
+	waiter->turn = ++waiters->turns;
 	waiter->deadline_us = clock_mono_us() + wish->wait_us;
 	if (wish->wait_us > 0) {
 		waiter->places = arena_zero(&request->arena, (size_t)wish->queue_count * sizeof(struct place));
@@ -334,7 +376,7 @@ polled(void *arg, const struct db_result *result)
 		int64_t tenant = strtoll(db_get(result, row, "tenant").data, NULL, 10);
 		struct line *line = find_line(waiters, tenant, db_get(result, row, "queue"), key);
 		if (line && line->asking == 0)
-			line_look(waiters, line);
+			line_wake(waiters, line);
 	}
 }
 
@@ -406,7 +448,7 @@ waiters_wake(struct waiters *waiters)
 		for (; line; line = next) {
 			next = line->next_in_bucket;
 			if (line->asking == 0)
-				line_look(waiters, line);
+				line_wake(waiters, line);
 		}
 	}
 }

@@ -4,7 +4,7 @@
  * A waiter holds no database connection and costs nothing while nothing happens. It stands in one line for each queue that
  * it waits for, first come first served. When a queue is marked on the node's ready board, the first of its line asks; when
  * that one gets something, the next two ask, then four: a burst of work wakes as many as it can feed, and an empty queue
- * costs one statement. Once a second one statement of the worker asks which queues have work at all: for marks that were
+ * costs one statement. One who cannot take what is there keeps its turn, and the next are asked. Once a second one statement of the worker asks which queues have work at all: for marks that were
  * lost, and for other nodes that are not heard.
  */
 #ifndef AGENTD_WAITERS_H
@@ -21,10 +21,11 @@ enum { WAITERS_QUEUES_MAX = 33, WAITERS_POLL_US = 1000000 };
 struct waiter_wish {
 	enum query_id query;
 	const struct slice *values;
-	/* Called before each look, may change query and values. May be NULL. */
+	/* Called before each look, may change query, values and personal. May be NULL. */
 	void (*choose)(struct request *request, struct waiter_wish *wish);
 	struct slice queues[WAITERS_QUEUES_MAX]; /* each once */
 	int queue_count;
+	bool personal;   /* that there is nothing for this one says nothing about the others in line */
 	int64_t wait_us; /* 0: look once */
 	/* Writes the answer from the rows, which may be none. */
 	void (*write)(struct request *request, const struct db_result *result);

@@ -170,12 +170,12 @@ WITH asked AS MATERIALIZED (
             WHERE w.tenant = c.tenant AND w.counter = c.counter AND w.began_at = c.began_at), 0) END AS room
     FROM (SELECT DISTINCT tenant, counter, kind, value, began_at FROM counted) c
 ), refused AS MATERIALIZED (
-    SELECT DISTINCT ON (c.tid) c.tid, c.kind, c.counter, c.began_at + c.window_ms * interval '1 millisecond' AS again_at
+    SELECT DISTINCT ON (c.tid) c.tid, c.counter
     FROM (SELECT *, row_number() OVER (PARTITION BY tenant, counter ORDER BY priority DESC, ready_at, id) AS nth
             FROM counted) c
         JOIN room r ON r.tenant = c.tenant AND r.counter = c.counter
     WHERE c.nth > r.room
-    ORDER BY c.tid, again_at DESC NULLS LAST
+    ORDER BY c.tid, c.kind DESC, c.counter
 ), admitted AS MATERIALIZED (
     SELECT f.*, row_number() OVER (PARTITION BY f.tenant, f.queue ORDER BY f.priority DESC, f.ready_at, f.id) AS place
     FROM found f
@@ -190,8 +190,7 @@ WITH asked AS MATERIALIZED (
     WHERE t.ctid = o.tid AND o.nth <= r.may
     RETURNING o.tid, o.ord, o.nth, t.*
 ), parked AS (
-    UPDATE tasks t SET ready_at = NULL, parked = CASE r.kind WHEN 'concurrency' THEN r.counter END,
-        run_at = CASE r.kind WHEN 'rate' THEN r.again_at ELSE t.run_at END
+    UPDATE tasks t SET ready_at = NULL, parked = r.counter
     FROM refused r
     WHERE t.ctid = r.tid
 ), slots AS (
@@ -281,8 +280,8 @@ ORDER BY r.ord;
 
 -- name: keeper_unpark :many
 -- all tenants: the keeper works for every one of them.
--- What waits for a limit that has room, because a worker died between the settlement and task_unpark, or because the
--- limit was raised or taken away; and places whose holders have ended.
+-- What waits for a limit that has room: because a window of a rate began, a worker died between the settlement and
+-- task_unpark, or the limit was raised or taken away. And places whose holders have ended.
 WITH RECURSIVE ended AS (
     DELETE FROM task_slots s
     WHERE ctid = ANY(ARRAY(
@@ -298,13 +297,14 @@ WITH RECURSIVE ended AS (
         WHERE parked IS NOT NULL AND (tenant, parked) > (p.tenant, p.parked) ORDER BY tenant, parked LIMIT 1) n
 ), counters AS MATERIALIZED (
     SELECT p.tenant, p.parked AS counter, room.count
-    FROM p CROSS JOIN LATERAL (SELECT CASE WHEN p.parked LIKE '#%' THEN 1
-            ELSE coalesce((SELECT l.value FROM limits l WHERE l.tenant = p.tenant AND l.name = split_part(p.parked, ':', 1)
-                AND l.kind = 'concurrency'), 1000) END
-            - (SELECT count(*) FROM task_slots s
+    FROM p LEFT JOIN limits l ON l.tenant = p.tenant AND l.name = split_part(p.parked, ':', 1) AND p.parked NOT LIKE '#%'
+        CROSS JOIN LATERAL (SELECT least(1000, CASE WHEN p.parked LIKE '#%' THEN 1 ELSE coalesce(l.value, 1000) END
+            - CASE WHEN l.kind = 'rate' THEN coalesce((SELECT w.started FROM limit_windows w
+                WHERE w.tenant = p.tenant AND w.counter = p.parked AND w.began_at = {WINDOW_START}), 0)
+            ELSE (SELECT count(*) FROM task_slots s
                 CROSS JOIN LATERAL (SELECT FROM tasks WHERE tenant = s.tenant AND id = s.task_id AND epoch = s.epoch
                     AND status = 'processing' OFFSET 0) t
-                WHERE s.tenant = p.tenant AND s.counter = p.parked)::int AS count) room
+                WHERE s.tenant = p.tenant AND s.counter = p.parked) END)::int AS count) room
     WHERE p.parked <> 'paused' AND room.count > 0
 )
 {UNPARK};

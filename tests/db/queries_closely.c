@@ -386,13 +386,23 @@ test_rate_of_a_role(void **state UNUSED)
 	assert_int_equal(take("smith", "9"), 1);
 	end(first, "complete"); /* what has started has started */
 	assert_int_equal(take("smith", "9"), 0);
-	EXPECT_SQL("3", "SELECT count(*) FROM tasks WHERE tenant = %s AND ready_at IS NULL AND parked IS NULL"
-	                " AND run_at = date_trunc('minute', now()) + interval '1 minute' AND status = 'pending'",
+	EXPECT_SQL("3", "SELECT count(*) FROM tasks WHERE tenant = %s AND ready_at IS NULL AND parked = 'calls:sena'"
+	                " AND run_at IS NULL AND status = 'pending'",
 	           fixture.tenant);
+	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 0); /* the window is full */
 	db_fixture_advance(&fixture, 60000);
-	assert_int_equal(CALL(KEEPER_DUE)->rows, 3);
+	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 2);
 	assert_int_equal(take("smith", "9"), 2);
 	assert_int_equal(take("smith", "9"), 0);
+	/* Raised: within the window. Taken away: all. */
+	put_limit("calls", "rate", "role", NULL, NULL, "3", "60");
+	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 1);
+	make_task("sena", "5");
+	make_task("sena", "5");
+	assert_int_equal(take("smith", "9"), 1);
+	CALL(LIMIT_DELETE, "name", "calls", "actor", "neo");
+	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 2);
+	assert_int_equal(take("smith", "9"), 2);
 }
 
 static void
