@@ -105,13 +105,13 @@ keeper_main(const struct heritage *heritage)
 	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
-	                             .prepare = config->db_prepared || *config->db_direct_url,
+	                             .pooled = !config->db_prepared && !*config->db_direct_url,
 	                             .test_clock = *config->test_clock};
 	struct event *events[3];
 
 	INVARIANT(keeper.base);
 	keeper.relay = relay_new(keeper.base, heritage);
-	options.listen = options.prepare ? "agentd_ready" : NULL;
+	options.listen = !options.pooled ? "agentd_ready" : NULL;
 	options.notified = relay_hear;
 	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);

@@ -28,7 +28,7 @@ struct db_options {
 	int connect_timeout_ms;
 	int statement_timeout_ms; /* of one execution, and of the wait for its turn */
 	int retries;              /* after a deadlock or serialization failure */
-	bool prepare;             /* false: unnamed statements, for poolers that hand out connections by transaction */
+	bool pooled; /* through a pooler that hands out connections by transaction: statements are unnamed */
 	const char *listen;       /* a channel, or NULL */
 	db_notified *notified;
 	void *notified_arg;

@@ -118,7 +118,7 @@ send_settings(struct db_connection *connection)
 	const struct db_options *options = &connection->db->options;
 	char timeout[16];
 	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public",
-	                        options->prepare ? "false" : "true"};
+	                        options->pooled ? "true" : "false"};
 
 	/* PostgreSQL gives up first, so that its connection can be kept. */
 	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms * 9 / 10);
@@ -141,7 +141,7 @@ send_prepares(struct db_connection *connection)
 {
 	char name[16];
 
-	for (int query = 0; connection->db->options.prepare && query < QUERY_COUNT; query++)
+	for (int query = 0; !connection->db->options.pooled && query < QUERY_COUNT; query++)
 		for (int i = 0; i < query_table[query].statement_count; i++) {
 			snprintf(name, sizeof(name), "q%d_%d", query, i);
 			if (!PQsendPrepare(connection->conn, name, query_table[query].statements[i].sql, 0, NULL))
@@ -251,7 +251,7 @@ send_statements(struct db_connection *connection, const struct db_execution *exe
 		const struct query_statement *statement = &query_table[query].statements[i];
 		db_encode(&query_table[query], statement, &execution->calls, phase, &connection->db->scratch, &encoded);
 		snprintf(name, sizeof(name), "q%d_%d", query, i);
-		sent = connection->db->options.prepare
+		sent = !connection->db->options.pooled
 		           ? PQsendQueryPrepared(connection->conn, name, statement->param_count, encoded.values, encoded.lengths,
 		                                 encoded.formats, 0)
 		           : PQsendQueryParams(connection->conn, statement->sql, statement->param_count, NULL, encoded.values,
@@ -272,7 +272,7 @@ close_open(struct db_connection *connection)
 static int
 results_before_step(const struct db_connection *connection, const struct db_execution *execution)
 {
-	return (connection->db->options.prepare ? 0 : 1) + query_table[execution->then->before].statement_count +
+	return (connection->db->options.pooled ? 1 : 0) + query_table[execution->then->before].statement_count +
 	       query_table[execution->query].statement_count;
 }
 
@@ -400,7 +400,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 void
 db_connection_send(struct db_connection *connection, struct db_execution *execution)
 {
-	bool sent = connection->db->options.prepare || send_settings(connection);
+	bool sent = !connection->db->options.pooled || send_settings(connection);
 
 	if (execution->then)
 		sent = sent && send_statements(connection, execution, (int)execution->then->before, DB_BEFORE);

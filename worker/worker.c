@@ -151,7 +151,7 @@ set_up_database(struct worker *worker)
 	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
-	                             .prepare = config->db_prepared,
+	                             .pooled = !config->db_prepared,
 	                             .test_clock = *config->test_clock};
 
 	snprintf(name, sizeof(name), "agentd %s", worker->heritage->process);
