@@ -1,5 +1,6 @@
 /* api_auth.c - login and who am I. A wrong name and a wrong password look the same, in words and in time. */
 #include "api.h"
+#include "clock.h"
 #include "ask.h"
 #include "body.h"
 #include "config.h"
@@ -104,7 +105,7 @@ enum step
 api_login_token(struct request *request)
 {
 	struct login *login = request->state;
-	int64_t now_s = request->worker->now_us / 1000000;
+	int64_t now_s = clock_wall_us() / 1000000;
 	int64_t lifetime_s = request->worker->config->jwt_lifetime_s;
 	struct slice *values = ask_values(request, QUERY_USER_LOGGED_IN);
 	struct jwt_claims claims = {.user_id = login->id,

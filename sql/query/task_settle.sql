@@ -70,7 +70,7 @@ WITH req AS MATERIALIZED (
         CROSS JOIN LATERAL (SELECT ctid AS tid, epoch, status, lease_until, approval, deps_left FROM tasks
             WHERE tenant = r.tenant AND id = r.id AND workflow_id IS NULL OFFSET 0) held
     WHERE {SETTLE_WHERE}
-    RETURNING t.tenant, t.id, t.epoch, r.epoch AS asked_epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
+    RETURNING r.ord, t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
         t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue, t.ready_at, r.outcome,
         held.status AS was, CASE WHEN held.status = 'processing' THEN t.leased_by ELSE r.actor END AS holder
 ), recorded AS (
@@ -84,26 +84,34 @@ WITH req AS MATERIALIZED (
     INSERT INTO {EVENTS}
     SELECT tenant, now(), NULL, json_agg({SETTLE_EVENT}) FROM moved GROUP BY tenant
 )
--- The attempt on record is the judge: settling again with the same epoch and outcome is answered alike.
-SELECT r.ord,
-    CASE WHEN t.id IS NULL THEN 'not_found' WHEN t.workflow_id IS NOT NULL THEN 'inside'
-        WHEN r.outcome = CASE WHEN m.asked_epoch IS NOT DISTINCT FROM r.epoch THEN coalesce(m.outcome, a.outcome)
-            ELSE a.outcome END OR (r.outcome = 'cancel' AND coalesce(m.status, t.status) = 'cancelled') THEN 'ok'
+-- The attempt on record is the judge: settling again with the same epoch and outcome is answered alike. FULL JOIN, for
+-- it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
+SELECT j.ord,
+    CASE WHEN j.is_mover THEN CASE WHEN j.moved_as = j.outcome THEN 'ok' ELSE 'stale' END
+        WHEN j.moved_id IS NOT NULL THEN CASE WHEN a.outcome = j.outcome THEN 'ok' ELSE 'stale' END
+        WHEN t.id IS NULL THEN 'not_found' WHEN t.workflow_id IS NOT NULL THEN 'inside'
+        WHEN a.outcome = j.outcome OR (j.outcome = 'cancel' AND t.status = 'cancelled') THEN 'ok'
         ELSE 'stale' END AS _result,
-    t.id, coalesce(m.status, t.status) AS status, coalesce(m.epoch, t.epoch) AS epoch,
-    coalesce(m.attempt, t.attempt) AS attempt, t.round, CASE WHEN m.id IS NULL THEN t.completed_at ELSE m.completed_at END AS completed_at,
-    CASE WHEN m.id IS NULL THEN t.run_at ELSE m.run_at END AS run_at,
-    CASE WHEN m.id IS NULL THEN t.duration_ms ELSE m.duration_ms END AS duration_ms,
-    coalesce(m.epoch, t.epoch) AS _epoch, CASE WHEN m.ready_at = now() THEN json_build_array(m.queue) END AS _ready,
-    NULL::json AS _undecided,
-    m.id IS NOT NULL AND EXISTS (SELECT FROM task_slots s WHERE s.tenant = m.tenant AND s.task_id = m.id) AS _special
-FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
-        WITH ORDINALITY AS r(tenant, id, epoch, outcome, ord)
-    LEFT JOIN moved m ON m.tenant = r.tenant AND m.id = r.id
-    LEFT JOIN LATERAL (SELECT * FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
+    coalesce(j.moved_id, t.id) AS id, coalesce(j.status, t.status) AS status, coalesce(j.epoch, t.epoch) AS epoch,
+    coalesce(j.attempt, t.attempt) AS attempt, coalesce(j.round, t.round) AS round,
+    coalesce(j.completed_at, t.completed_at) AS completed_at, coalesce(j.run_at, t.run_at) AS run_at,
+    coalesce(j.duration_ms, t.duration_ms) AS duration_ms, coalesce(j.epoch, t.epoch) AS _epoch,
+    CASE WHEN j.ready_at = now() THEN json_build_array(j.queue) END AS _ready, NULL::json AS _undecided,
+    j.moved_id IS NOT NULL AND EXISTS (SELECT FROM task_slots s WHERE s.tenant = j.tenant AND s.task_id = j.moved_id) AS _special
+FROM (
+    SELECT r.ord, r.tenant, r.id, r.epoch AS asked_epoch, r.outcome, m.ord = r.first AS is_mover, m.outcome AS moved_as, m.id AS moved_id, m.status, m.epoch,
+        m.attempt, m.round, m.completed_at, m.run_at, m.duration_ms, m.ready_at, m.queue
+    FROM (SELECT *, min(ord) OVER (PARTITION BY tenant, id, epoch) AS first
+            FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
+                WITH ORDINALITY AS q(tenant, id, epoch, outcome, ord)) r
+        FULL JOIN moved m ON m.tenant = r.tenant AND m.id = r.id
+    OFFSET 0) j
+    LEFT JOIN LATERAL (SELECT * FROM tasks
+        WHERE j.moved_id IS NULL AND tenant = j.tenant AND id = j.id OFFSET 0) t ON true
     LEFT JOIN LATERAL (SELECT outcome FROM task_attempts
-        WHERE tenant = r.tenant AND task_id = r.id AND epoch = coalesce(r.epoch, t.epoch) OFFSET 0) a ON true
-ORDER BY r.ord;
+        WHERE j.is_mover IS NOT TRUE AND tenant = j.tenant AND task_id = j.id
+          AND epoch = coalesce(j.asked_epoch, t.epoch) OFFSET 0) a ON true
+ORDER BY j.ord;
 
 -- name: task_settle :batch
 -- Any task. First the workflows, in order: from here on nothing else moves in them.

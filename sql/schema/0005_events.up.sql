@@ -8,7 +8,7 @@ CREATE TABLE events (
     seq         bigint NOT NULL DEFAULT nextval('events_seq'),
     at          timestamptz NOT NULL,
     workflow_id uuid,
-    items       json NOT NULL
+    items       json COMPRESSION lz4 NOT NULL
 ) PARTITION BY RANGE (at);
 -- Days get partitions of their own from the keeper; what falls between stays here.
 CREATE TABLE events_default PARTITION OF events DEFAULT;

@@ -1,10 +1,10 @@
 -- Finished work moves out of the hot tables into partitions of a day each, by the time it was done; old days are dropped
 -- whole. The columns are those of the hot tables and done_at: who adds a column to one adds it to the other.
-CREATE TABLE workflows_done (LIKE workflows INCLUDING DEFAULTS, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
-CREATE TABLE tasks_done (LIKE tasks INCLUDING DEFAULTS, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
+CREATE TABLE workflows_done (LIKE workflows INCLUDING DEFAULTS INCLUDING COMPRESSION, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
+CREATE TABLE tasks_done (LIKE tasks INCLUDING DEFAULTS INCLUDING COMPRESSION, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
 CREATE TABLE task_dependencies_done (LIKE task_dependencies, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
 CREATE TABLE task_attempts_done (LIKE task_attempts, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
-CREATE TABLE subtasks_done (LIKE subtasks INCLUDING DEFAULTS, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
+CREATE TABLE subtasks_done (LIKE subtasks INCLUDING DEFAULTS INCLUDING COMPRESSION, done_at timestamptz NOT NULL) PARTITION BY RANGE (done_at);
 CREATE TABLE workflows_done_default PARTITION OF workflows_done DEFAULT;
 CREATE TABLE tasks_done_default PARTITION OF tasks_done DEFAULT;
 CREATE TABLE task_dependencies_done_default PARTITION OF task_dependencies_done DEFAULT;
@@ -34,7 +34,7 @@ BEGIN
     IF day <= (now() + interval '1 day')::date THEN
         EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent);
     END IF;
-    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS)', child, parent);
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING COMPRESSION)', child, parent);
     EXECUTE format('WITH moved AS (DELETE FROM %I WHERE %I >= %L AND %I < %L RETURNING *) INSERT INTO %I SELECT * FROM moved',
         parent || '_default', time_column, day, time_column, day + 1, child);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, child, day, day + 1);
