@@ -84,10 +84,20 @@ node_memory_percent(void)
 double
 node_disk_percent(const char *path)
 {
+	char at[4096];
 	struct statvfs fs;
 	double used;
+	char *slash;
 
-	if (statvfs(path, &fs) != 0 || fs.f_blocks == 0)
+	if ((size_t)snprintf(at, sizeof(at), "%s", path) >= sizeof(at))
+		return NAN;
+	while (statvfs(at, &fs) != 0) {
+		slash = strrchr(at, '/');
+		if (!slash || !at[1])
+			return NAN;
+		slash[slash == at] = '\0';
+	}
+	if (fs.f_blocks == 0)
 		return NAN;
 	used = (double)(fs.f_blocks - fs.f_bfree);
 	return 100 * used / (used + (double)fs.f_bavail);

@@ -24,7 +24,10 @@ struct node_cpu node_cpu_read(void);
 /* Percent of the time between two readings; NAN when one of them is not known or no time passed. */
 double node_cpu_percent(const struct node_cpu *before, const struct node_cpu *after);
 double node_memory_percent(void);
-/* Of the file system that holds path, as df(1) says it: of what is there for ordinary users. */
+/*
+ * Of the file system that holds path, as df(1) says it: of what is there for ordinary users. Where path cannot be reached
+ * it is that of the nearest folder above that can.
+ */
 double node_disk_percent(const char *path);
 
 #endif

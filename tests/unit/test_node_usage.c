@@ -58,7 +58,9 @@ test_this_machine(void **state UNUSED)
 	assert_true(node_cpu_read().total > 0);
 	assert_true(memory > 0 && memory <= 100);
 	assert_true(disk >= 0 && disk <= 100);
-	assert_true(isnan(node_disk_percent("/no/such/folder")));
+	assert_true(fabs(disk - node_disk_percent("/no/such/folder")) < 5);
+	assert_true(isnan(node_disk_percent("no-such-folder")));
+	assert_true(isnan(node_disk_percent("")));
 }
 
 int
