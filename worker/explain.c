@@ -108,7 +108,9 @@ ended(struct explanation *e, const char *status)
 		    NULL);
 		return;
 	}
-	if (!is(status, "completed"))
+	if (is_true(e, 0, "archived"))
+		frees = is(status, "completed") ? NULL : "a new task: this one is in the archive and can only be read";
+	else if (!is(status, "completed"))
 		frees = workflow ? arena_printf(e->arena,
 		                                "POST /api/v1/workflows/%s/retry runs the failed part of its workflow again",
 		                                workflow)

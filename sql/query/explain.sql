@@ -107,3 +107,10 @@ FROM t CROSS JOIN LATERAL (SELECT count(*) AS registered, count(*) FILTER (WHERE
             count(*) FILTER (WHERE a.live AND a.held = 0) AS idle
         FROM agent a) g
     LEFT JOIN LATERAL (SELECT agent_id, last_activity FROM agent ORDER BY last_activity DESC LIMIT 1) l ON true;
+
+-- name: task_explain_done :one
+-- In the archive: it has ended, and that is all.
+SELECT t.id, t.status, t.workflow_id, t.queue, t.attempt, t.skipped, t.error_message, true AS archived,
+    {SECONDS} now() - t.completed_at))::int8 AS ended_for_s
+FROM tasks_done t
+WHERE t.tenant = @tenant::int AND t.id = @id::uuid;

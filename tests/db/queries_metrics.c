@@ -165,11 +165,22 @@ test_metrics_and_their_history(void **state UNUSED)
 	EXPECT_SQL("2", "SELECT count(*) FROM json_array_elements('%s')", db_answer_cell(found, 0, "history"));
 	assert_int_equal(CALL(METRICS_AGENTS, "limit", "9", "cursor", "smith")->rows, 0);
 	assert_int_equal(CALL(METRICS_AGENT, "agent_id", "smith", "tenant", "1")->rows, 0);
+}
+
+static void
+test_old_metrics_are_dropped(void **state UNUSED)
+{
+	SQL("INSERT INTO agent_metrics (tenant, agent_id, recorded_at) SELECT %s, 'smith', now() - n * interval '1 hour'"
+	    " FROM generate_series(20, 29) n",
+	    fixture.tenant);
+	SQL("INSERT INTO system_metrics (tenant, recorded_at) SELECT %s, now() - n * interval '1 hour'"
+	    " FROM generate_series(20, 29) n",
+	    fixture.tenant);
 	CALL(METRICS_PRUNE, "retention_days", "1");
-	EXPECT_SQL("2", "SELECT count(*) FROM agent_metrics WHERE tenant = %s", fixture.tenant);
-	db_fixture_advance(&fixture, 86400000 - 30000);
-	CALL(METRICS_PRUNE, "retention_days", "1");
-	EXPECT_SQL("1", "SELECT count(*) FROM agent_metrics WHERE tenant = %s", fixture.tenant);
+	EXPECT_SQL("5 5",
+	           "SELECT (SELECT count(*) FROM agent_metrics WHERE tenant = %s) || ' ' ||"
+	           " (SELECT count(*) FROM system_metrics WHERE tenant = %s)",
+	           fixture.tenant, fixture.tenant);
 }
 
 static void
@@ -179,6 +190,7 @@ test_facts_of_a_task(void **state UNUSED)
 	struct db_answer *facts;
 
 	assert_int_equal(CALL(TASK_EXPLAIN, "id", new_id())->rows, 0);
+	assert_int_equal(CALL(TASK_EXPLAIN_DONE, "id", first)->rows, 0);
 	assert_int_equal(CALL(TASK_EXPLAIN, "id", first, "tenant", "1")->rows, 0);
 	EXPECT(CALL(TASK_EXPLAIN, "id", urgent), 0, "ahead", "0");
 	EXPECT(CALL(TASK_EXPLAIN, "id", first), 0, "ahead", "1");
@@ -201,6 +213,18 @@ test_facts_of_a_task(void **state UNUSED)
 	EXPECT(facts, 0, "last_seen_s", "32");
 }
 
+static void
+test_facts_of_an_archived_task(void **state UNUSED)
+{
+	const char *id = make_task("q", "5");
+
+	settle_in("10");
+	SQL("WITH t AS (DELETE FROM tasks WHERE id = '%s' RETURNING *) INSERT INTO tasks_done SELECT *, now() FROM t", id);
+	assert_int_equal(CALL(TASK_EXPLAIN, "id", id)->rows, 0);
+	EXPECT(CALL(TASK_EXPLAIN_DONE, "id", id), 0, "status", "completed");
+	assert_int_equal(CALL(TASK_EXPLAIN_DONE, "id", id, "tenant", "1")->rows, 0);
+}
+
 const struct CMUnitTest metrics_tests[] = {
     TEST(test_events_are_counted_once),
     TEST(test_strange_durations_do_not_stop_the_counting),
@@ -208,6 +232,8 @@ const struct CMUnitTest metrics_tests[] = {
     TEST(test_two_keepers_count_once),
     TEST(test_messages_and_leases_that_ran_out),
     TEST(test_metrics_and_their_history),
+    TEST(test_old_metrics_are_dropped),
     TEST(test_facts_of_a_task),
+    TEST(test_facts_of_an_archived_task),
 };
 const int metrics_test_count = ARRAY_LENGTH(metrics_tests);

@@ -76,6 +76,7 @@ test_one_reason_for_each_state(void **state UNUSED)
 	EXPECT("ended", "false", "\"status\": \"completed\", \"ended_for_s\": 4,");
 	EXPECT("ended", "false", "\"status\": \"dead\", \"ended_for_s\": 90000, \"error_message\": \"x\",");
 	EXPECT("ended", "false", "\"status\": \"cancelled\", \"skipped\": true,");
+	EXPECT("ended", "false", "\"status\": \"failed\", \"archived\": true,");
 	EXPECT("schedule", "false", "\"status\": \"pending\", \"ready\": false, \"run_in_s\": 9, \"run_at\": \"then\",");
 	EXPECT("backoff", "false", "\"status\": \"retrying\", \"ready\": false, \"run_in_s\": 9, \"run_at\": \"then\",");
 	EXPECT("approval", "false", "\"status\": \"pending\", \"ready\": false, \"approval\": true,");
