@@ -170,10 +170,12 @@ test_metrics_and_their_history(void **state UNUSED)
 static void
 test_old_metrics_are_dropped(void **state UNUSED)
 {
-	SQL("INSERT INTO agent_metrics (tenant, agent_id, recorded_at) SELECT %s, 'smith', now() - n * interval '1 hour'"
+	SQL("INSERT INTO agent_metrics (tenant, agent_id, recorded_at) SELECT %s, 'smith', now() - n * interval '1 hour' + "
+	    "interval '30 minutes'"
 	    " FROM generate_series(20, 29) n",
 	    fixture.tenant);
-	SQL("INSERT INTO system_metrics (tenant, recorded_at) SELECT %s, now() - n * interval '1 hour'"
+	SQL("INSERT INTO system_metrics (tenant, recorded_at) SELECT %s, now() - n * interval '1 hour' + interval '30 "
+	    "minutes'"
 	    " FROM generate_series(20, 29) n",
 	    fixture.tenant);
 	CALL(METRICS_PRUNE, "retention_days", "1");
