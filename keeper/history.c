@@ -14,14 +14,13 @@
 
 enum { LOOK_MS = 500 };
 
-struct reading {
+/* The one run that is on its way, and what is remembered between two: the interval written last, the processor then. */
+static struct {
 	struct duty *duty;
 	int64_t interval;
-	char texts[6][32];
+	char texts[5][32];
 	struct slice values[QUERY_PARAMS_MAX];
-};
-
-/* Of this process: the interval that was written last, and the processor times at that moment. */
+} run;
 static int64_t last_interval;
 static struct node_cpu last_cpu;
 
@@ -34,45 +33,46 @@ interval_now(const struct keeper *keeper)
 static void
 pruned(void *arg, const struct db_result *result)
 {
-	struct reading *reading = arg;
-
+	(void)arg;
 	if (result->status == DB_OK && result->count && !slice_is(db_get(result, 0, "pruned"), "0"))
 		log_debug("keeper", "old metrics dropped", LOG_SLICE("rows", db_get(result, 0, "pruned")));
-	duty_done(reading->duty);
-	free(reading);
+	duty_done(run.duty);
+}
+
+static void
+set_number(int at, enum query_id query, const char *name, int64_t value)
+{
+	snprintf(run.texts[at], sizeof(run.texts[at]), "%lld", (long long)value);
+	run.values[db_param(query, name)] = slice_of(run.texts[at]);
+}
+
+/* What cannot be read is NULL. */
+static void
+set_reading(int at, const char *name, double value)
+{
+	if (!isfinite(value))
+		return;
+	snprintf(run.texts[at], sizeof(run.texts[at]), "%.3f", value);
+	run.values[db_param(QUERY_METRICS_RECORD, name)] = slice_of(run.texts[at]);
 }
 
 static void
 recorded(void *arg, const struct db_result *result)
 {
-	struct reading *reading = arg;
-	struct keeper *keeper = reading->duty->keeper;
+	struct keeper *keeper = arg;
 
 	/* What failed is tried again at the next look. */
 	if (result->status == DB_OK)
-		last_interval = reading->interval;
-	memset(reading->values, 0, sizeof(reading->values));
-	snprintf(reading->texts[0], sizeof(reading->texts[0]), "%lld",
-	         (long long)keeper->heritage->config->metrics_retention_days);
-	reading->values[db_param(QUERY_METRICS_PRUNE, "retention_days")] = slice_of(reading->texts[0]);
-	db_send(keeper->db, QUERY_METRICS_PRUNE, reading->values, pruned, reading);
-}
-
-/* What cannot be read is NULL. */
-static void
-set(struct reading *reading, int at, const char *name, double value)
-{
-	if (!isfinite(value))
-		return;
-	snprintf(reading->texts[at], sizeof(reading->texts[at]), "%.3f", value);
-	reading->values[db_param(QUERY_METRICS_RECORD, name)] = slice_of(reading->texts[at]);
+		last_interval = run.interval;
+	memset(run.values, 0, sizeof(run.values));
+	set_number(0, QUERY_METRICS_PRUNE, "retention_days", keeper->heritage->config->metrics_retention_days);
+	db_send(keeper->db, QUERY_METRICS_PRUNE, run.values, pruned, NULL);
 }
 
 void
 history_run(struct keeper *keeper, struct duty *duty)
 {
 	const struct heritage *heritage = keeper->heritage;
-	struct reading *reading;
 	struct node_cpu cpu;
 
 	duty->pause_ms = LOOK_MS;
@@ -80,16 +80,15 @@ history_run(struct keeper *keeper, struct duty *duty)
 		duty_done(duty);
 		return;
 	}
-	reading = mem_zero(sizeof(*reading));
-	reading->duty = duty;
-	reading->interval = interval_now(keeper);
-	snprintf(reading->texts[0], sizeof(reading->texts[0]), "%lld", (long long)heritage->config->metrics_interval_s);
-	reading->values[db_param(QUERY_METRICS_RECORD, "interval_s")] = slice_of(reading->texts[0]);
+	run.duty = duty;
+	run.interval = interval_now(keeper);
+	memset(run.values, 0, sizeof(run.values));
 	cpu = node_cpu_read();
-	set(reading, 1, "cpu_percent", node_cpu_percent(&last_cpu, &cpu));
-	set(reading, 2, "memory_percent", node_memory_percent());
-	set(reading, 3, "disk_percent", node_disk_percent(heritage->config->state_dir));
-	set(reading, 4, "uptime_hours", (double)(clock_wall_us() - heritage->board->started_us) / 3.6e9);
+	set_number(0, QUERY_METRICS_RECORD, "interval_s", heritage->config->metrics_interval_s);
+	set_reading(1, "cpu_percent", node_cpu_percent(&last_cpu, &cpu));
+	set_reading(2, "memory_percent", node_memory_percent());
+	set_reading(3, "disk_percent", node_disk_percent(heritage->config->state_dir));
+	set_reading(4, "uptime_hours", (double)(clock_wall_us() - heritage->board->started_us) / 3.6e9);
 	last_cpu = cpu;
-	db_send(keeper->db, QUERY_METRICS_RECORD, reading->values, recorded, reading);
+	db_send(keeper->db, QUERY_METRICS_RECORD, run.values, recorded, keeper);
 }

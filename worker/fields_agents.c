@@ -46,7 +46,8 @@ const struct field query_agent_tasks[] = {
     {0}};
 
 SCHEMA(agent, "Agent", TEXT("agent_id"), TEXT("name"), TEXT("role"), TEXT("description"),
-       ARRAY("capabilities", .element = FIELD_TEXT), INT("max_concurrent"), TEXT("status", .choices = shown_states), NUMBER("load"),
+       ARRAY("capabilities", .element = FIELD_TEXT), INT("max_concurrent"),
+       TEXT("status", .choices = shown_states), NUMBER("load"),
        JSON("details"), TIME("initialized_at"), TIME("last_activity"));
 
 SCHEMA(agent_status, "AgentStatus", TEXT("agent_id"),

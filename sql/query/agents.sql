@@ -74,7 +74,8 @@ WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;
 
 -- name: agent_status :one
 -- since: when the status began: the silence, the error, the first of the leases held, or the end of the last one.
-SELECT a.agent_id, s.status, CASE s.status WHEN 'offline' THEN coalesce(a.seen_until, a.last_activity + interval '30 seconds')
+SELECT a.agent_id, s.status, CASE s.status
+        WHEN 'offline' THEN coalesce(a.seen_until, a.last_activity + interval '30 seconds')
         WHEN 'busy' THEN h.since
         WHEN 'idle' THEN greatest(a.status_since, a.initialized_at, (SELECT x.settled_at FROM agent_stats x
             WHERE x.tenant = a.tenant AND x.agent_id = a.agent_id))
@@ -83,8 +84,8 @@ SELECT a.agent_id, s.status, CASE s.status WHEN 'offline' THEN coalesce(a.seen_u
 FROM agents a
     CROSS JOIN LATERAL (SELECT {AGENT_STATUS} AS status) s
     CROSS JOIN LATERAL (SELECT coalesce(json_agg(json_build_object('id', t.id, 'role', t.role, 'workflow_id', t.workflow_id,
-            'key', t.key, 'epoch', t.epoch, 'attempt', t.attempt, 'lease_until', to_char(t.lease_until, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) ORDER BY t.leased_at, t.id),
-            '[]') AS held, min(t.leased_at) AS since
+            'key', t.key, 'epoch', t.epoch, 'attempt', t.attempt, 'lease_until',
+            to_char(t.lease_until, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) ORDER BY t.leased_at, t.id), '[]') AS held, min(t.leased_at) AS since
         FROM tasks t WHERE t.tenant = a.tenant AND t.leased_by = a.agent_id AND t.status = 'processing') h
 WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;
 
@@ -164,7 +165,8 @@ ORDER BY r.ord;
 -- Agents that leased or beat since the last flush are there, without a heartbeat of their own. plain: nothing bounds what
 -- the agent may lease, so that the short lease will do.
 WITH a AS (
-    UPDATE agents a SET last_activity = now(), seen_until = now() + interval '30 seconds' + r.wait_ms * interval '1 millisecond',
+    UPDATE agents a SET last_activity = now(),
+        seen_until = now() + interval '30 seconds' + r.wait_ms * interval '1 millisecond',
         status_since = CASE WHEN NOT {AGENT_LIVE} THEN now() ELSE coalesce(a.status_since, a.initialized_at) END
     FROM (SELECT tenant, agent_id, max(wait_ms) AS wait_ms
             FROM unnest(@tenant::int[], @agent_id::text[], @wait_ms::int[]) AS q(tenant, agent_id, wait_ms)

@@ -95,7 +95,8 @@ SELECT t.id, t.status, t.key, t.workflow_id, t.role, t.agent_id, t.queue, t.prio
     least(10000, (SELECT count(*) FROM (SELECT FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue
             AND o.status IN ('pending', 'retrying') AND o.ready_at IS NOT NULL AND NOT o.special LIMIT 10000) o)
         + (SELECT count(*) FROM (SELECT FROM tasks o WHERE o.tenant = t.tenant AND o.queue = t.queue
-            AND o.status IN ('pending', 'retrying') AND o.ready_at IS NOT NULL AND o.special LIMIT 10000) o)) AS queue_ready,
+            AND o.status IN ('pending', 'retrying') AND o.ready_at IS NOT NULL AND o.special LIMIT 10000) o))
+        AS queue_ready,
     g.*,
     (SELECT coalesce(json_agg(r.capability), '[]') FROM (SELECT json_array_elements_text(t.requires) AS capability) r
         WHERE NOT EXISTS (SELECT FROM agent a CROSS JOIN LATERAL json_array_elements_text(a.capabilities) AS c(capability)

@@ -4,7 +4,7 @@
 -- all tenants: the keeper works for every one of them.
 -- Each event is counted once: the row with a tenant's counters is also its place in the order of events, and is locked
 -- while it moves. Other keepers skip what is locked. Bounded by rows and bytes of one run; more tells that there is more.
--- The order of the index is the order of the events: sorting all that waits, to take its beginning, is never the better plan.
+-- The order of the index is the order of the events: to sort all that waits and take its beginning is never better.
 SELECT set_config('enable_bitmapscan', 'off', true);
 INSERT INTO tenant_stats (tenant)
 SELECT t.id FROM tenants t WHERE NOT EXISTS (SELECT FROM tenant_stats s WHERE s.tenant = t.id)
