@@ -240,37 +240,51 @@ limit(struct explanation *e, int at)
 		    arena_printf(e->arena, "one of them ends; PUT /api/v1/limits/%s with a greater value", name));
 }
 
+/* Its time has not come. */
+static void
+later(struct explanation *e, const char *status)
+{
+	const char *why = text(e, "error_message"), *in = span(e, number(e, "run_in_s")), *at = text(e, "run_at");
+
+	if (is(status, "retrying"))
+		add(e, "backoff", JSON_NONE,
+		    arena_printf(e->arena,
+		                 "Attempt %lld failed (%s). The next of at most %lld comes after a pause: in %s, at %s.",
+		                 (long long)number(e, "attempt"), why ? why : "no reason told",
+		                 (long long)number(e, "max_retries") + 1, in, at),
+		    arena_printf(e->arena, "the time; PATCH /api/v1/tasks/%s {\"run_at\": a time that has passed}", e->id));
+	else
+		add(e, "schedule", JSON_NONE, arena_printf(e->arena, "The task is not to start before %s, in %s.", at, in),
+		    arena_printf(e->arena, "the time; PATCH /api/v1/tasks/%s {\"run_at\": an earlier time}", e->id));
+}
+
+static void
+paused(struct explanation *e)
+{
+	if (!is_true(e, 0, "paused"))
+		return;
+	e->held_back = true;
+	add(e, "paused", JSON_NONE, "The workflow of the task is paused: what runs goes on, nothing else starts.",
+	    arena_printf(e->arena, "PATCH /api/v1/workflows/%s {\"paused\": false}", text(e, "workflow_id")));
+}
+
 /* What keeps a task that is not blocked from being offered. */
 static void
 held_back(struct explanation *e, const char *status)
 {
 	int list = json_get(e->facts, 0, "limits");
-	bool wait = number(e, "run_in_s") > 0;
 
-	if (is_true(e, 0, "paused")) {
-		e->held_back = true;
-		add(e, "paused", JSON_NONE, "The workflow of the task is paused: what runs goes on, nothing else starts.",
-		    arena_printf(e->arena, "PATCH /api/v1/workflows/%s {\"paused\": false}", text(e, "workflow_id")));
-	}
+	paused(e);
 	if (is_true(e, 0, "approval"))
 		add(e, "approval", JSON_NONE, "The task waits for the decision of a person; no agent gets it.",
 		    arena_printf(e->arena, "POST /api/v1/tasks/%s/approve or /reject", e->id));
+	/* What limits say now does not matter to what comes later. */
+	if (number(e, "run_in_s") > 0 && !is_true(e, 0, "ready") && !text(e, "parked")) {
+		later(e, status);
+		return;
+	}
 	for (int at = json_first(e->facts, list); at != JSON_NONE; at = json_next(e->facts, list, at))
 		limit(e, at);
-	if (!wait || is_true(e, 0, "ready") || e->held_back)
-		return;
-	if (is(status, "retrying"))
-		add(e, "backoff", JSON_NONE,
-		    arena_printf(
-		        e->arena, "Attempt %lld failed (%s). The next of at most %lld comes after a pause: in %s, at %s.",
-		        (long long)number(e, "attempt"), text(e, "error_message") ? text(e, "error_message") : "no reason told",
-		        (long long)number(e, "max_retries") + 1, span(e, number(e, "run_in_s")), text(e, "run_at")),
-		    arena_printf(e->arena, "the time; PATCH /api/v1/tasks/%s {\"run_at\": a time that has passed}", e->id));
-	else
-		add(e, "schedule", JSON_NONE,
-		    arena_printf(e->arena, "The task is not to start before %s, in %s.", text(e, "run_at"),
-		                 span(e, number(e, "run_in_s"))),
-		    arena_printf(e->arena, "the time; PATCH /api/v1/tasks/%s {\"run_at\": an earlier time}", e->id));
 }
 
 static const char *
@@ -352,8 +366,7 @@ reasons(struct explanation *e, const char *status)
 	if (is(status, "processing"))
 		processing(e);
 	else if (is(status, "blocked")) {
-		if (is_true(e, 0, "paused"))
-			held_back(e, status);
+		paused(e);
 		blocked(e);
 	} else if (is(status, "pending") || is(status, "retrying")) {
 		held_back(e, status);

@@ -25,10 +25,13 @@ WITH place AS MATERIALIZED (
 ), taken AS MATERIALIZED (
     SELECT * FROM found WHERE upto - octet_length(items::text) <= 500000
 ), item AS MATERIALIZED (
+    -- What is no list of objects is none of ours; it must not hold up the rest.
     SELECT t.tenant, t.at, i.kind, i.subject, (i.data).*,
         CASE WHEN i.kind LIKE 'task.%' AND (i.data).outcome = 'complete'
             THEN least((i.data).duration_ms::int8, 31536000000) END AS ms
-    FROM taken t LEFT JOIN LATERAL json_to_recordset(t.items) AS i(kind text, subject text, data event_facts) ON true
+    FROM taken t LEFT JOIN LATERAL json_to_recordset(
+            CASE WHEN left(t.items::text, 20) ~ '^[[:space:]]*[[][[:space:]]*[{]' THEN t.items END)
+        AS i(kind text, subject text, data event_facts) ON true
 ), of_agents AS (
     INSERT INTO agent_stats AS s (tenant, agent_id, leased, completed, failed, ms, min_ms, max_ms, messages_sent,
         messages_received, settled_at, changed_at)

@@ -64,11 +64,11 @@ test_strange_durations_do_not_stop_the_counting(void **state UNUSED)
 {
 	make_task("q", "5");
 	settle_in("9000000000000000");
-	SQL("INSERT INTO events (tenant, at, items) VALUES (%s, now(), '[]'), (%s, now(), "
+	SQL("INSERT INTO events (tenant, at, items) VALUES (%s, now(), '[]'), (%s, now(), '[1]'), (%s, now(), "
 	    "'[{\"kind\":\"x\",\"subject\":\"y\"}]'),"
 	    " (%s, now(), "
 	    "'[{\"kind\":\"x\",\"subject\":\"y\",\"data\":{\"tasks\":[1],\"duration_ms\":1.5,\"agent_id\":7}}]')",
-	    fixture.tenant, fixture.tenant, fixture.tenant);
+	    fixture.tenant, fixture.tenant, fixture.tenant, fixture.tenant);
 	make_task("q", "5");
 	expect_counts("2 1 31536000000", "tasks_created, tasks_completed, tasks_ms");
 }

@@ -125,8 +125,9 @@ test_what_holds_back_hides_the_queue(void **state UNUSED)
 {
 	expect_limits("limit", LIMIT("concurrency"), "\"ready\": true, \"live\": 0");
 	expect_limits("limit concurrency_key", LIMIT("rate") "," LIMIT("concurrency_key"), "\"ready\": false");
-	/* A full rate puts the task off to the next window: that is no schedule of its own. */
-	expect_limits("limit", LIMIT("rate"), "\"ready\": false, \"run_in_s\": 30");
+	/* For a task that is for later, limits that are full now are of no interest. */
+	expect_limits("schedule", LIMIT("rate"), "\"ready\": false, \"run_in_s\": 30, \"run_at\": \"then\"");
+	expect_limits("limit", LIMIT("rate"), "\"ready\": false, \"run_in_s\": -30, \"parked\": \"l:r\"");
 	expect_limits("paused limit", LIMIT("concurrency"), "\"ready\": false, \"paused\": true");
 }
 
