@@ -47,6 +47,8 @@ void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
 void archive_tasks_run(struct keeper *keeper, struct duty *duty); /* archive.c */
 void archive_workflows_run(struct keeper *keeper, struct duty *duty);
 void partitions_run(struct keeper *keeper, struct duty *duty);
+void fold_run(struct keeper *keeper, struct duty *duty);      /* fold.c */
+void history_run(struct keeper *keeper, struct duty *duty);   /* history.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
 void expire_memory_run(struct keeper *keeper, struct duty *duty); /* expire_memory.c */
 

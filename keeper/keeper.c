@@ -28,6 +28,8 @@ static struct duty duties[] = {
     {.name = "archive workflows", .run = archive_workflows_run},
     {.name = "partitions", .run = partitions_run, .pause_ms = 60000},
     {.name = "forget", .run = forget_run, .pause_ms = 60000},
+    {.name = "fold", .run = fold_run},
+    {.name = "history", .run = history_run},
     {.name = "redeliver", .run = redeliver_run},
     {.name = "expire_memory", .run = expire_memory_run},
 };

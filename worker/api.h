@@ -35,6 +35,9 @@ void api_steer_follow(struct request *request, struct call *call, const struct d
 bool api_append_prepare(struct request *request, struct call *call);
 void api_fenced_finish(struct request *request, struct call *call, const struct db_result *result);
 
+/* api_explain.c */
+void api_explain_finish(struct request *request, struct call *call, const struct db_result *result);
+
 /* api_lease.c */
 enum step api_lease(struct request *request);
 

@@ -25,6 +25,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_limits.def"
 #include "endpoints_schedules.def"
 #include "endpoints_messages.def"
+#include "endpoints_metrics.def"
 #include "endpoints_memory.def"
 #include "endpoints_events.def"
 #include "endpoints_system.def"

@@ -10,6 +10,7 @@
 extern const struct field fields_ack[];
 extern const struct field fields_agent[];
 extern const struct field fields_agent_heartbeat[];
+extern const struct field fields_agent_patch[];
 extern const struct field fields_append[];
 extern const struct field fields_beat[];
 extern const struct field fields_complete[];
@@ -40,12 +41,15 @@ extern const struct field fields_workflow[];
 extern const struct field fields_workflow_patch[];
 
 /* Query strings. */
+extern const struct field query_agent_tasks[];
 extern const struct field query_agents[];
+extern const struct field query_agents_history[];
 extern const struct field query_attempts[];
 extern const struct field query_dead[];
 extern const struct field query_dependencies[];
 extern const struct field query_event_stream[];
 extern const struct field query_events[];
+extern const struct field query_history[];
 extern const struct field query_inbox[];
 extern const struct field query_memory[];
 extern const struct field query_memory_entry[];
@@ -60,6 +64,8 @@ extern const struct field query_workflows[];
 
 /* Answers. */
 extern const struct schema schema_agent;
+extern const struct schema schema_agent_metrics;
+extern const struct schema schema_agent_status;
 extern const struct schema schema_any;
 extern const struct schema schema_appended;
 extern const struct schema schema_attempt;
@@ -67,6 +73,7 @@ extern const struct schema schema_beat;
 extern const struct schema schema_dependency;
 extern const struct schema schema_event;
 extern const struct schema schema_events;
+extern const struct schema schema_explanation;
 extern const struct schema schema_graph;
 extern const struct schema schema_health;
 extern const struct schema schema_key;
@@ -85,6 +92,7 @@ extern const struct schema schema_schedule;
 extern const struct schema schema_settled;
 extern const struct schema schema_status;
 extern const struct schema schema_subtask;
+extern const struct schema schema_system_metrics;
 extern const struct schema schema_task;
 extern const struct schema schema_template;
 extern const struct schema schema_token;

@@ -24,6 +24,18 @@ audit_log (tenant, at, actor, action, subject_type, subject_id, details, address
 events (tenant, at, workflow_id, items)
 -- end
 
+-- macro: AGENT_LIVE
+-- Whether an agent is there: it leased, beat or waits.
+(coalesce(a.seen_until, a.last_activity + interval '30 seconds') >= now())
+-- end
+
+-- macro: AGENT_STATUS
+-- The one rule: who is silent is offline, else an error that it told counts, else what it holds.
+CASE WHEN NOT {AGENT_LIVE} THEN 'offline' WHEN a.status = 'error' THEN 'error'
+    WHEN EXISTS (SELECT FROM tasks t WHERE t.tenant = a.tenant AND t.leased_by = a.agent_id AND t.status = 'processing')
+    THEN 'busy' ELSE 'idle' END
+-- end
+
 -- macro: LIVE
 'blocked', 'pending', 'retrying', 'processing'
 -- end

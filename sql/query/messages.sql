@@ -144,6 +144,10 @@ WITH req AS MATERIALIZED (
     FROM (SELECT ord, agent_id, ack_s, tid FROM own UNION ALL SELECT ord, agent_id, ack_s, tid FROM of_role) g
     WHERE m.ctid = g.tid
     RETURNING g.ord, m.*
+), said AS (
+    INSERT INTO {EVENTS}
+    SELECT tenant, now(), NULL, json_agg(json_build_object('kind', 'message.received', 'subject', id, 'data',
+        json_build_object('agent_id', received_by, 'delivery', deliveries))) FROM m GROUP BY tenant
 )
 SELECT m.ord, {MESSAGE_COLUMNS}
 FROM m

@@ -63,6 +63,8 @@ extern const struct CMUnitTest memory_tests[];
 extern const int memory_test_count;
 extern const struct CMUnitTest message_tests[];
 extern const int message_test_count;
+extern const struct CMUnitTest metrics_tests[];
+extern const int metrics_test_count;
 extern const struct CMUnitTest schedule_tests[];
 extern const int schedule_test_count;
 extern const struct CMUnitTest settle_tests[];

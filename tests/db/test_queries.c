@@ -250,6 +250,7 @@ main(void)
 	             {memory_tests, memory_test_count},
 	             {event_tests, event_test_count},
 	             {message_tests, message_test_count},
+	             {metrics_tests, metrics_test_count},
 	             {task_tests, task_test_count},
 	             {settle_tests, settle_test_count},
 	             {workflow_tests, workflow_test_count},

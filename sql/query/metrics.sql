@@ -1,0 +1,236 @@
+-- Metrics: counters folded from events, their history, and what is asked about both.
+
+-- name: metrics_fold :one
+-- all tenants: the keeper works for every one of them.
+-- Each event is counted once: the row with a tenant's counters is also its place in the order of events, and is locked
+-- while it moves. Other keepers skip what is locked. Bounded by rows and bytes of one run; more tells that there is more.
+-- The order of the index is the order of the events: to sort all that waits and take its beginning is never better.
+SELECT set_config('enable_bitmapscan', 'off', true);
+INSERT INTO tenant_stats (tenant)
+SELECT t.id FROM tenants t WHERE NOT EXISTS (SELECT FROM tenant_stats s WHERE s.tenant = t.id)
+ON CONFLICT DO NOTHING;
+WITH place AS MATERIALIZED (
+    SELECT s.tenant, s.xid, s.seq, s.at FROM tenant_stats s
+    WHERE EXISTS (SELECT FROM events e WHERE e.tenant = s.tenant AND (e.xid, e.seq) > (s.xid, s.seq)
+        AND e.xid < pg_snapshot_xmin(pg_current_snapshot()) AND e.at >= coalesce(s.at - interval '1 day', '-infinity')
+        OFFSET 0)
+    FOR UPDATE SKIP LOCKED
+), found AS MATERIALIZED (
+    SELECT p.tenant, e.*, sum(octet_length(e.items::text)) OVER (ORDER BY e.xid, e.seq) AS upto
+    FROM place p CROSS JOIN LATERAL (
+        SELECT xid, seq, at, items FROM events
+        WHERE tenant = p.tenant AND (xid, seq) > (p.xid, p.seq) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+          AND at >= coalesce(p.at - interval '1 day', '-infinity')
+        ORDER BY xid, seq LIMIT 2000) e
+), taken AS MATERIALIZED (
+    SELECT * FROM found WHERE upto - octet_length(items::text) <= 500000
+), item AS MATERIALIZED (
+    -- What is no list of objects is none of ours; it must not hold up the rest.
+    SELECT t.tenant, t.at, i.kind, i.subject, (i.data).*,
+        CASE WHEN i.kind LIKE 'task.%' AND (i.data).outcome = 'complete'
+            THEN least((i.data).duration_ms::int8, 31536000000) END AS ms
+    FROM taken t LEFT JOIN LATERAL json_to_recordset(
+            CASE WHEN left(t.items::text, 20) ~ '^[[:space:]]*[[][[:space:]]*[{]' THEN t.items END)
+        AS i(kind text, subject text, data event_facts) ON true
+), of_agents AS (
+    INSERT INTO agent_stats AS s (tenant, agent_id, leased, completed, failed, ms, min_ms, max_ms, messages_sent,
+        messages_received, settled_at, changed_at)
+    SELECT tenant, who, count(*) FILTER (WHERE kind = 'task.started'), count(*) FILTER (WHERE outcome = 'complete'),
+        count(*) FILTER (WHERE outcome IN ('fail', 'expire')), coalesce(sum(ms), 0), min(ms), max(ms),
+        count(*) FILTER (WHERE kind = 'message.sent'), count(*) FILTER (WHERE kind = 'message.received'),
+        max(at) FILTER (WHERE outcome IN ('complete', 'fail', 'expire', 'release')), max(at)
+    FROM (SELECT *, CASE WHEN kind = 'message.sent' THEN from_agent_id ELSE agent_id END AS who FROM item
+        WHERE kind IN ('task.started', 'message.sent', 'message.received')
+           OR (kind LIKE 'task.%' AND outcome IN ('complete', 'fail', 'expire', 'release'))) i
+    WHERE who IS NOT NULL
+    GROUP BY tenant, who
+    ORDER BY tenant, who
+    ON CONFLICT (tenant, agent_id) DO UPDATE SET leased = s.leased + excluded.leased,
+        completed = s.completed + excluded.completed, failed = s.failed + excluded.failed, ms = s.ms + excluded.ms,
+        min_ms = least(s.min_ms, excluded.min_ms), max_ms = greatest(s.max_ms, excluded.max_ms),
+        messages_sent = s.messages_sent + excluded.messages_sent,
+        messages_received = s.messages_received + excluded.messages_received,
+        settled_at = greatest(s.settled_at, excluded.settled_at), changed_at = greatest(s.changed_at, excluded.changed_at)
+), counted AS MATERIALIZED (
+    SELECT i.tenant,
+        count(*) FILTER (WHERE kind = 'workflow.created') AS workflows_created,
+        count(*) FILTER (WHERE kind = 'workflow.started') AS workflows_started,
+        count(*) FILTER (WHERE kind = 'workflow.completed') AS workflows_completed,
+        count(*) FILTER (WHERE kind = 'workflow.failed') AS workflows_failed,
+        count(*) FILTER (WHERE kind = 'workflow.cancelled') AS workflows_cancelled,
+        count(w.ms) AS workflows_timed, coalesce(sum(w.ms), 0) AS workflows_ms,
+        count(*) FILTER (WHERE kind = 'task.created')
+            + coalesce(sum(tasks::int8) FILTER (WHERE kind = 'workflow.created'), 0) AS tasks_created,
+        count(*) FILTER (WHERE kind = 'task.started') AS tasks_started,
+        count(*) FILTER (WHERE kind = 'task.completed') AS tasks_completed,
+        count(*) FILTER (WHERE kind IN ('task.failed', 'task.dead')) AS tasks_failed,
+        count(*) FILTER (WHERE kind = 'task.cancelled') AS tasks_cancelled,
+        count(*) FILTER (WHERE kind = 'task.skipped') AS tasks_skipped,
+        count(*) FILTER (WHERE kind = 'task.retrying') AS tasks_retried,
+        count(i.ms) AS tasks_timed, coalesce(sum(i.ms), 0) AS tasks_ms,
+        count(*) FILTER (WHERE kind = 'message.sent') AS messages_sent
+    FROM item i LEFT JOIN LATERAL (
+        -- Looked up afterwards: what was deleted or begun anew in this second has no duration.
+        SELECT (extract(epoch FROM completed_at - coalesce(started_at, created_at)) * 1000)::int8 AS ms FROM workflows
+        WHERE i.kind IN ('workflow.completed', 'workflow.failed') AND tenant = i.tenant
+          AND id = CASE WHEN i.kind LIKE 'workflow.%' THEN i.subject::uuid END OFFSET 0) w ON true
+    GROUP BY i.tenant
+), last AS MATERIALIZED (
+    SELECT DISTINCT ON (tenant) tenant, xid, seq, max(at) OVER (PARTITION BY tenant) AS at
+    FROM taken ORDER BY tenant, xid DESC, seq DESC
+), moved AS (
+    UPDATE tenant_stats s SET xid = l.xid, seq = l.seq, at = greatest(s.at, l.at),
+        workflows_created = s.workflows_created + c.workflows_created,
+        workflows_started = s.workflows_started + c.workflows_started,
+        workflows_completed = s.workflows_completed + c.workflows_completed,
+        workflows_failed = s.workflows_failed + c.workflows_failed,
+        workflows_cancelled = s.workflows_cancelled + c.workflows_cancelled,
+        workflows_timed = s.workflows_timed + c.workflows_timed, workflows_ms = s.workflows_ms + c.workflows_ms,
+        tasks_created = s.tasks_created + c.tasks_created, tasks_started = s.tasks_started + c.tasks_started,
+        tasks_completed = s.tasks_completed + c.tasks_completed, tasks_failed = s.tasks_failed + c.tasks_failed,
+        tasks_cancelled = s.tasks_cancelled + c.tasks_cancelled, tasks_skipped = s.tasks_skipped + c.tasks_skipped,
+        tasks_retried = s.tasks_retried + c.tasks_retried, tasks_timed = s.tasks_timed + c.tasks_timed,
+        tasks_ms = s.tasks_ms + c.tasks_ms, messages_sent = s.messages_sent + c.messages_sent
+    FROM last l JOIN counted c ON c.tenant = l.tenant
+    WHERE s.tenant = l.tenant
+)
+SELECT (SELECT count(*) FROM taken) AS rows, (SELECT count(*) FROM item) AS items,
+    (SELECT count(*) FROM taken) < (SELECT count(*) FROM found)
+        OR EXISTS (SELECT FROM found GROUP BY tenant HAVING count(*) = 2000) AS more;
+
+-- macro: SUCCESS_RATE
+-- Of the leases that ended well or badly, in percent.
+round(100.0 * s.completed / nullif(s.completed + s.failed, 0), 2)::float8
+-- end
+
+-- macro: ERROR_RATE
+round(100.0 * s.failed / nullif(s.completed + s.failed, 0), 2)::float8
+-- end
+
+-- name: metrics_record :one
+-- all tenants: the keeper works for every one of them.
+-- A row of history for each tenant in which something happened (the first has the node's load, so always), and for each
+-- agent that is there or did something. Many nodes may try: the first to write an interval has written it.
+WITH slot AS MATERIALIZED (
+    SELECT to_timestamp(floor(extract(epoch FROM now()) / @interval_s::int) * @interval_s::int) AS at,
+        now() - 2 * @interval_s::int * interval '1 second' AS since
+), systems AS (
+    INSERT INTO system_metrics (tenant, recorded_at, total_workflows, completed_workflows, failed_workflows, total_tasks,
+        completed_tasks, failed_tasks, avg_workflow_ms, avg_task_ms, uptime_hours, cpu_percent, memory_percent,
+        disk_percent)
+    SELECT s.tenant, slot.at, s.workflows_created, s.workflows_completed, s.workflows_failed, s.tasks_created,
+        s.tasks_completed, s.tasks_failed, s.workflows_ms::float8 / nullif(s.workflows_timed, 0),
+        s.tasks_ms::float8 / nullif(s.tasks_timed, 0), @uptime_hours::float8, @cpu_percent::float8,
+        @memory_percent::float8, @disk_percent::float8
+    FROM tenant_stats s CROSS JOIN slot
+    WHERE s.tenant = 1 OR s.at >= slot.since
+    ON CONFLICT DO NOTHING
+    RETURNING tenant
+), each AS (
+    INSERT INTO agent_metrics (tenant, agent_id, recorded_at, total_tasks, completed_tasks, failed_tasks, avg_response_ms,
+        min_response_ms, max_response_ms, success_rate, error_rate, messages_sent, messages_received)
+    SELECT tenant, agent_id, slot.at, coalesce(s.leased, 0), coalesce(s.completed, 0), coalesce(s.failed, 0),
+        s.ms::float8 / nullif(s.completed, 0), s.min_ms, s.max_ms, {SUCCESS_RATE}, {ERROR_RATE},
+        coalesce(s.messages_sent, 0), coalesce(s.messages_received, 0)
+    FROM agents a FULL JOIN agent_stats s USING (tenant, agent_id) CROSS JOIN slot
+    WHERE s.changed_at >= slot.since OR {AGENT_LIVE}
+    ON CONFLICT DO NOTHING
+    RETURNING agent_id
+)
+SELECT (SELECT count(*) FROM systems) AS systems, (SELECT count(*) FROM each) AS agents;
+
+-- name: metrics_prune :one
+-- all tenants: the keeper works for every one of them.
+-- What is older than the retention, a bounded part at a time.
+WITH systems AS (
+    DELETE FROM system_metrics WHERE ctid = ANY(ARRAY(SELECT ctid FROM system_metrics
+        WHERE recorded_at < now() - @retention_days::int * interval '1 day' ORDER BY recorded_at LIMIT 50000))
+    RETURNING 1
+), each AS (
+    DELETE FROM agent_metrics WHERE ctid = ANY(ARRAY(SELECT ctid FROM agent_metrics
+        WHERE recorded_at < now() - @retention_days::int * interval '1 day' ORDER BY recorded_at LIMIT 50000))
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM systems) + (SELECT count(*) FROM each) AS pruned;
+
+-- macro: SPAN
+-- The history that is asked for, if any of from, to and step is given. A step that would make more than 500 points is
+-- widened.
+span AS MATERIALIZED (
+    SELECT f.since, f.until,
+        greatest(coalesce(@step::int, 60), ceil(extract(epoch FROM f.until - f.since) / 500))::int AS step
+    FROM (SELECT coalesce(@to::text::timestamptz, now()) AS until,
+            coalesce(@from::text::timestamptz, coalesce(@to::text::timestamptz, now()) - interval '1 hour') AS since) f
+    WHERE @from::text IS NOT NULL OR @to::text IS NOT NULL OR @step::int IS NOT NULL
+)
+-- end
+
+-- macro: POINT
+-- Totals are those at the end of a step, the rest is averaged over it.
+to_char(to_timestamp(floor(extract(epoch FROM m.recorded_at) / span.step) * span.step), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    AS recorded_at
+-- end
+
+-- name: metrics_system :one
+WITH {SPAN}
+SELECT s.workflows_created AS total_workflows, s.workflows_started AS started_workflows,
+    s.workflows_completed AS completed_workflows, s.workflows_failed AS failed_workflows,
+    s.workflows_cancelled AS cancelled_workflows, s.workflows_ms::float8 / nullif(s.workflows_timed, 0) AS avg_workflow_ms,
+    s.tasks_created AS total_tasks, s.tasks_started AS started_tasks, s.tasks_completed AS completed_tasks,
+    s.tasks_failed AS failed_tasks, s.tasks_cancelled AS cancelled_tasks, s.tasks_skipped AS skipped_tasks,
+    s.tasks_retried AS retried_tasks, s.tasks_ms::float8 / nullif(s.tasks_timed, 0) AS avg_task_ms,
+    round(100.0 * s.tasks_completed / nullif(s.tasks_completed + s.tasks_failed, 0), 2)::float8 AS success_rate,
+    round(100.0 * s.tasks_failed / nullif(s.tasks_completed + s.tasks_failed, 0), 2)::float8 AS error_rate,
+    s.messages_sent,
+    (SELECT json_build_object('registered', count(*), 'live', count(*) FILTER (WHERE a.status <> 'offline'),
+            'idle', count(*) FILTER (WHERE a.status = 'idle'), 'busy', count(*) FILTER (WHERE a.status = 'busy'),
+            'error', count(*) FILTER (WHERE a.status = 'error'), 'offline', count(*) FILTER (WHERE a.status = 'offline'))
+        FROM (SELECT {AGENT_STATUS} AS status FROM agents a WHERE a.tenant = @tenant::int OFFSET 0) a) AS agents,
+    n.uptime_hours, n.cpu_percent, n.memory_percent, n.disk_percent, s.at AS counted_at,
+    CASE WHEN EXISTS (SELECT FROM span) THEN (
+        SELECT coalesce(json_agg(h ORDER BY h.recorded_at), '[]') FROM (
+            SELECT {POINT}, max(m.total_workflows) AS total_workflows, max(m.completed_workflows) AS completed_workflows,
+                max(m.failed_workflows) AS failed_workflows, max(m.total_tasks) AS total_tasks,
+                max(m.completed_tasks) AS completed_tasks, max(m.failed_tasks) AS failed_tasks,
+                avg(m.avg_workflow_ms) AS avg_workflow_ms, avg(m.avg_task_ms) AS avg_task_ms,
+                max(m.uptime_hours) AS uptime_hours, avg(m.cpu_percent) AS cpu_percent,
+                avg(m.memory_percent) AS memory_percent, avg(m.disk_percent) AS disk_percent
+            FROM span CROSS JOIN system_metrics m
+            WHERE m.tenant = @tenant::int AND m.recorded_at >= span.since AND m.recorded_at < span.until
+            GROUP BY 1) h) END AS history
+FROM tenants q LEFT JOIN tenant_stats s ON s.tenant = q.id
+    LEFT JOIN LATERAL (SELECT * FROM system_metrics WHERE tenant = 1 ORDER BY recorded_at DESC LIMIT 1) n ON true
+WHERE q.id = @tenant::int;
+
+-- macro: AGENT_METRICS
+a.agent_id, a.role, {AGENT_STATUS} AS status, coalesce(s.leased, 0) AS total_tasks,
+coalesce(s.completed, 0) AS completed_tasks, coalesce(s.failed, 0) AS failed_tasks,
+s.ms::float8 / nullif(s.completed, 0) AS avg_response_ms, s.min_ms AS min_response_ms, s.max_ms AS max_response_ms,
+{SUCCESS_RATE} AS success_rate, {ERROR_RATE} AS error_rate, coalesce(s.messages_sent, 0) AS messages_sent,
+coalesce(s.messages_received, 0) AS messages_received, s.changed_at AS counted_at,
+CASE WHEN EXISTS (SELECT FROM span) THEN (
+    SELECT coalesce(json_agg(h ORDER BY h.recorded_at), '[]') FROM (
+        SELECT {POINT}, max(m.total_tasks) AS total_tasks, max(m.completed_tasks) AS completed_tasks,
+            max(m.failed_tasks) AS failed_tasks, avg(m.avg_response_ms) AS avg_response_ms,
+            min(m.min_response_ms) AS min_response_ms, max(m.max_response_ms) AS max_response_ms,
+            avg(m.success_rate) AS success_rate, avg(m.error_rate) AS error_rate, max(m.messages_sent) AS messages_sent,
+            max(m.messages_received) AS messages_received
+        FROM span CROSS JOIN agent_metrics m
+        WHERE m.tenant = a.tenant AND m.agent_id = a.agent_id AND m.recorded_at >= span.since
+          AND m.recorded_at < span.until
+        GROUP BY 1) h) END AS history
+-- end
+
+-- name: metrics_agents :many
+WITH {SPAN}
+SELECT {AGENT_METRICS}, a.agent_id AS _cursor
+FROM agents a LEFT JOIN agent_stats s ON s.tenant = a.tenant AND s.agent_id = a.agent_id
+WHERE a.tenant = @tenant::int AND (@cursor::text IS NULL OR a.agent_id > @cursor::text)
+ORDER BY a.agent_id
+LIMIT @limit::int + 1;
+
+-- name: metrics_agent :one
+WITH {SPAN}
+SELECT {AGENT_METRICS}
+FROM agents a LEFT JOIN agent_stats s ON s.tenant = a.tenant AND s.agent_id = a.agent_id
+WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;

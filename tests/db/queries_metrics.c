@@ -1,0 +1,241 @@
+/* queries_metrics.c - sql/query/metrics.sql and explain.sql: what is counted, once; its history; the facts of a task.
+ */
+#include "base.h"
+
+#include "queries.h"
+
+static void
+fold(void)
+{
+	struct db_answer *answer;
+
+	do
+		answer = CALL(METRICS_FOLD);
+	while (strcmp(db_answer_cell(answer, 0, "more"), "t") == 0);
+}
+
+static void
+expect_counts(const char *expected, const char *columns)
+{
+	fold();
+	EXPECT_SQL(expected, "SELECT concat_ws(' ', %s) FROM tenant_stats WHERE tenant = %s", columns, fixture.tenant);
+}
+
+static void
+expect_agent(const char *expected)
+{
+	EXPECT_SQL(expected,
+	           "SELECT concat_ws(' ', leased, completed, failed, ms, min_ms, max_ms, messages_sent, messages_received)"
+	           " FROM agent_stats WHERE tenant = %s AND agent_id = 'smith'",
+	           fixture.tenant);
+}
+
+static void
+settle_in(const char *duration_ms)
+{
+	struct db_answer *lease = lease_one("q");
+
+	CALL(TASK_SETTLE, "id", db_answer_cell(lease, 0, "id"), "epoch", "1", "outcome", "complete", "output_data", "1",
+	     "retryable", "true", "duration_ms", duration_ms);
+}
+
+static void
+test_events_are_counted_once(void **state UNUSED)
+{
+	for (int i = 0; i < 4; i++)
+		make_task("q", "5");
+	settle_in("10");
+	settle_in("30");
+	CALL(TASK_SETTLE, "id", db_answer_cell(lease_one("q"), 0, "id"), "epoch", "1", "outcome", "fail", "retryable",
+	     "false", "error_message", "no");
+	lease_one("q");
+	expect_counts("4 4 2 1 0 2 40", "tasks_created, tasks_started, tasks_completed, tasks_failed, tasks_retried,"
+	                                " tasks_timed, tasks_ms");
+	expect_agent("4 2 1 40 10 30 0 0");
+	/* Again without anything new: nothing moves. */
+	expect_counts("4 4 2 1", "tasks_created, tasks_started, tasks_completed, tasks_failed");
+	make_task("q", "5");
+	expect_counts("5 4", "tasks_created, tasks_started");
+	expect_agent("4 2 1 40 10 30 0 0");
+}
+
+static void
+test_strange_durations_do_not_stop_the_counting(void **state UNUSED)
+{
+	make_task("q", "5");
+	settle_in("9000000000000000");
+	SQL("INSERT INTO events (tenant, at, items) VALUES (%s, now(), '[]'), (%s, now(), '[1]'), (%s, now(), "
+	    "'[{\"kind\":\"x\",\"subject\":\"y\"}]'),"
+	    " (%s, now(), "
+	    "'[{\"kind\":\"x\",\"subject\":\"y\",\"data\":{\"tasks\":[1],\"duration_ms\":1.5,\"agent_id\":7}}]')",
+	    fixture.tenant, fixture.tenant, fixture.tenant, fixture.tenant);
+	make_task("q", "5");
+	expect_counts("2 1 31536000000", "tasks_created, tasks_completed, tasks_ms");
+}
+
+/* An event of a transaction that has not ended holds back what came after it, and is counted when it commits. */
+static void
+test_nothing_is_counted_before_what_came_before_it(void **state UNUSED)
+{
+	struct pg_conn *other = db_fixture_connect(&fixture);
+
+	fold();
+	db_fixture_sql_on(&fixture, other, "BEGIN");
+	db_fixture_sql_on(&fixture, other,
+	                  text("INSERT INTO events (tenant, at, items) VALUES (%s, now(), "
+	                       "'[{\"kind\":\"task.created\",\"subject\":\"x\"}]')",
+	                       fixture.tenant));
+	make_task("q", "5");
+	expect_counts("0", "tasks_created");
+	db_fixture_sql_on(&fixture, other, "COMMIT");
+	expect_counts("2", "tasks_created");
+	database_close(other);
+}
+
+/* While another keeper has the counters, this one leaves them alone; what it left is counted afterwards. */
+static void
+test_two_keepers_count_once(void **state UNUSED)
+{
+	struct pg_conn *other = db_fixture_connect(&fixture);
+
+	fold();
+	make_task("q", "5");
+	db_fixture_sql_on(&fixture, other, "BEGIN");
+	db_fixture_sql_on(&fixture, other, text("SELECT FROM tenant_stats WHERE tenant = %s FOR UPDATE", fixture.tenant));
+	expect_counts("0", "tasks_created");
+	db_fixture_sql_on(&fixture, other, "ROLLBACK");
+	expect_counts("1", "tasks_created");
+	database_close(other);
+}
+
+static void
+test_messages_and_leases_that_ran_out(void **state UNUSED)
+{
+	const char *id = make_task("q", "5");
+
+	lease_one("q");
+	SQL("UPDATE tasks SET lease_until = now() - interval '1 second' WHERE id = '%s'", id);
+	CALL(TASK_SETTLE, "id", id, "epoch", "1", "outcome", "expire", "retryable", "true");
+	SQL("INSERT INTO events (tenant, at, items) VALUES (%s, now(),"
+	    " '[{\"kind\":\"message.sent\",\"subject\":\"m\",\"data\":{\"from_agent_id\":\"smith\",\"to_agent_id\":\"neo\"}"
+	    "},"
+	    "{\"kind\":\"message.received\",\"subject\":\"m\",\"data\":{\"agent_id\":\"smith\"}}]')",
+	    fixture.tenant);
+	expect_counts("1 0 1", "tasks_retried, tasks_failed, messages_sent");
+	expect_agent("1 0 1 0 1 1");
+}
+
+static void
+test_metrics_and_their_history(void **state UNUSED)
+{
+	const char *now;
+	struct db_answer *found;
+
+	CALL(AGENT_REGISTER, "agent_id", "smith", "name", "n", "role", "q", "max_concurrent", "9", "actor", "neo");
+	make_task("q", "5");
+	settle_in("10");
+	fold();
+	found = CALL(METRICS_SYSTEM);
+	EXPECT(found, 0, "completed_tasks", "1");
+	EXPECT(found, 0, "avg_task_ms", "10");
+	EXPECT(found, 0, "success_rate", "100");
+	EXPECT(found, 0, "history", NULL);
+	EXPECT(CALL(METRICS_AGENT, "agent_id", "smith"), 0, "max_response_ms", "10");
+	CALL(METRICS_RECORD, "interval_s", "60", "cpu_percent", "12.5");
+	/* The same interval by another node: one row. */
+	CALL(METRICS_RECORD, "interval_s", "60", "cpu_percent", "99");
+	EXPECT_SQL("1 12.5", "SELECT count(*) || ' ' || max(cpu_percent) FROM system_metrics WHERE tenant = %s",
+	           fixture.tenant);
+	EXPECT_SQL("1", "SELECT count(*) FROM agent_metrics WHERE tenant = %s", fixture.tenant);
+	db_fixture_advance(&fixture, 60000);
+	make_task("q", "5");
+	settle_in("30");
+	fold();
+	CALL(METRICS_RECORD, "interval_s", "60", "cpu_percent", "37.5");
+	now = SQL("SELECT to_char(now() + interval '1 second', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')");
+	EXPECT_SQL("1,2", "SELECT string_agg(h->>'completed_tasks', ',') FROM json_array_elements('%s') h",
+	           db_answer_cell(CALL(METRICS_SYSTEM, "to", now, "step", "60"), 0, "history"));
+	/* One wide step: totals at its end, the rest averaged. */
+	EXPECT_SQL("2 25 15",
+	           "SELECT concat_ws(' ', h->>'completed_tasks', h->>'cpu_percent', h->>'avg_task_ms') FROM"
+	           " json_array_elements('%s') h",
+	           db_answer_cell(CALL(METRICS_SYSTEM, "to", now, "step", "31622400"), 0, "history"));
+	found = CALL(METRICS_AGENTS, "limit", "9", "to", now);
+	assert_int_equal(found->rows, 1);
+	EXPECT_SQL("2", "SELECT count(*) FROM json_array_elements('%s')", db_answer_cell(found, 0, "history"));
+	assert_int_equal(CALL(METRICS_AGENTS, "limit", "9", "cursor", "smith")->rows, 0);
+	assert_int_equal(CALL(METRICS_AGENT, "agent_id", "smith", "tenant", "1")->rows, 0);
+}
+
+static void
+test_old_metrics_are_dropped(void **state UNUSED)
+{
+	SQL("INSERT INTO agent_metrics (tenant, agent_id, recorded_at) SELECT %s, 'smith', now() - n * interval '1 hour' + "
+	    "interval '30 minutes'"
+	    " FROM generate_series(20, 29) n",
+	    fixture.tenant);
+	SQL("INSERT INTO system_metrics (tenant, recorded_at) SELECT %s, now() - n * interval '1 hour' + interval '30 "
+	    "minutes'"
+	    " FROM generate_series(20, 29) n",
+	    fixture.tenant);
+	CALL(METRICS_PRUNE, "retention_days", "1");
+	EXPECT_SQL("5 5",
+	           "SELECT (SELECT count(*) FROM agent_metrics WHERE tenant = %s) || ' ' ||"
+	           " (SELECT count(*) FROM system_metrics WHERE tenant = %s)",
+	           fixture.tenant, fixture.tenant);
+}
+
+static void
+test_facts_of_a_task(void **state UNUSED)
+{
+	const char *first = make_task("q", "5"), *second = make_task("q", "5"), *urgent = make_task("q", "9");
+	struct db_answer *facts;
+
+	assert_int_equal(CALL(TASK_EXPLAIN, "id", new_id())->rows, 0);
+	assert_int_equal(CALL(TASK_EXPLAIN_DONE, "id", first)->rows, 0);
+	assert_int_equal(CALL(TASK_EXPLAIN, "id", first, "tenant", "1")->rows, 0);
+	EXPECT(CALL(TASK_EXPLAIN, "id", urgent), 0, "ahead", "0");
+	EXPECT(CALL(TASK_EXPLAIN, "id", first), 0, "ahead", "1");
+	facts = CALL(TASK_EXPLAIN, "id", second);
+	EXPECT(facts, 0, "ahead", "2");
+	EXPECT(facts, 0, "queue_ready", "3");
+	EXPECT(facts, 0, "registered", "0");
+	EXPECT(facts, 0, "last_agent", NULL);
+	CALL(AGENT_REGISTER, "agent_id", "smith", "name", "n", "role", "q", "max_concurrent", "1", "actor", "neo");
+	EXPECT(CALL(TASK_EXPLAIN, "id", second), 0, "free", "1");
+	lease_one("q");
+	facts = CALL(TASK_EXPLAIN, "id", second);
+	EXPECT(facts, 0, "free", "0");
+	EXPECT(facts, 0, "live", "1");
+	EXPECT(facts, 0, "ahead", "1");
+	db_fixture_advance(&fixture, 31000);
+	facts = CALL(TASK_EXPLAIN, "id", second);
+	EXPECT(facts, 0, "live", "0");
+	EXPECT(facts, 0, "last_agent", "smith");
+	EXPECT(facts, 0, "last_seen_s", "32");
+}
+
+static void
+test_facts_of_an_archived_task(void **state UNUSED)
+{
+	const char *id = make_task("q", "5");
+
+	settle_in("10");
+	SQL("WITH t AS (DELETE FROM tasks WHERE id = '%s' RETURNING *) INSERT INTO tasks_done SELECT *, now() FROM t", id);
+	assert_int_equal(CALL(TASK_EXPLAIN, "id", id)->rows, 0);
+	EXPECT(CALL(TASK_EXPLAIN_DONE, "id", id), 0, "status", "completed");
+	assert_int_equal(CALL(TASK_EXPLAIN_DONE, "id", id, "tenant", "1")->rows, 0);
+}
+
+const struct CMUnitTest metrics_tests[] = {
+    TEST(test_events_are_counted_once),
+    TEST(test_strange_durations_do_not_stop_the_counting),
+    TEST(test_nothing_is_counted_before_what_came_before_it),
+    TEST(test_two_keepers_count_once),
+    TEST(test_messages_and_leases_that_ran_out),
+    TEST(test_metrics_and_their_history),
+    TEST(test_old_metrics_are_dropped),
+    TEST(test_facts_of_a_task),
+    TEST(test_facts_of_an_archived_task),
+};
+const int metrics_test_count = ARRAY_LENGTH(metrics_tests);
