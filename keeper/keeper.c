@@ -5,6 +5,7 @@
  * here do not: their statements let only one succeed.
  */
 #include "keeper.h"
+#include "aside.h"
 #include "clock.h"
 #include "config.h"
 #include "duty.h"
@@ -126,6 +127,7 @@ keeper_main(const struct heritage *heritage)
 	events[2] = add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
 	event_base_dispatch(keeper.base);
 	db_free(keeper.db);
+	aside_free_all();
 	relay_free(keeper.relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
 		event_free(events[i]);

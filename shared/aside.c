@@ -1,12 +1,17 @@
 /* aside.c - see aside.h. A statement carries its own memory, so whoever sent it may be gone when it ends. */
 #include "aside.h"
 
+#include <sys/queue.h>
+
 struct aside {
+	TAILQ_ENTRY(aside) entry;
 	aside_done *done;
 	void *arg;
 	struct slice values[QUERY_PARAMS_MAX];
 	char bytes[];
 };
+
+static TAILQ_HEAD(, aside) asides = TAILQ_HEAD_INITIALIZER(asides);
 
 static void
 finished(void *arg, const struct db_result *result)
@@ -15,6 +20,7 @@ finished(void *arg, const struct db_result *result)
 
 	if (aside->done)
 		aside->done(aside->arg, aside->values, result);
+	TAILQ_REMOVE(&asides, aside, entry);
 	free(aside);
 }
 
@@ -39,5 +45,17 @@ aside_send(struct db *db, enum query_id query, const struct slice *values, aside
 		memcpy(at, values[i].data, values[i].len);
 		at += values[i].len;
 	}
+	TAILQ_INSERT_TAIL(&asides, aside, entry);
 	db_send(db, query, aside->values, finished, aside);
+}
+
+void
+aside_free_all(void)
+{
+	struct aside *aside;
+
+	while ((aside = TAILQ_FIRST(&asides))) {
+		TAILQ_REMOVE(&asides, aside, entry);
+		free(aside);
+	}
 }

@@ -14,7 +14,7 @@ function fail(text) {
 }
 
 function c_string(text) {
-	gsub(/\\/, "\\\\", text)
+	gsub(/\\/, "\\\\\\\\", text)
 	gsub(/"/, "\\\"", text)
 	gsub(/\n/, "\\n\"\n\t\"", text)
 	return "\"" text "\""

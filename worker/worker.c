@@ -6,6 +6,7 @@
  */
 #include "worker.h"
 #include "agents_seen.h"
+#include "aside.h"
 #include "bind.h"
 #include "clock.h"
 #include "config.h"
@@ -186,6 +187,7 @@ tear_down(struct worker *worker)
 	key_cache_free(worker->keys);
 	agents_seen_free(worker->agents);
 	db_free(worker->db);
+	aside_free_all();
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
 	tls_free(worker->tls);

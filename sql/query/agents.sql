@@ -156,10 +156,13 @@ WITH req AS (
     WHERE a.tenant = r.tenant AND a.agent_id = r.agent_id
     RETURNING a.tenant, a.agent_id, a.status, a.last_activity
 )
-SELECT r.ord, a.agent_id, a.status, a.last_activity
-FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
-    JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id
-ORDER BY r.ord;
+SELECT j.ord, j.agent_id, j.status, j.last_activity
+FROM (SELECT r.ord, a.agent_id, a.status, a.last_activity
+    FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
+        FULL JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id -- hashed: see task_settle_alone
+    OFFSET 0) j
+WHERE j.agent_id IS NOT NULL
+ORDER BY j.ord;
 
 -- name: agent_seen :batch
 -- Agents that leased or beat since the last flush are there, without a heartbeat of their own. plain: nothing bounds what
@@ -174,8 +177,10 @@ WITH a AS (
     WHERE a.tenant = r.tenant AND a.agent_id = r.agent_id
     RETURNING a.tenant, a.agent_id
 )
-SELECT r.ord, a.agent_id IS NULL AND NOT t.throttles AS plain
-FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
-    JOIN tenants t ON t.id = r.tenant
-    LEFT JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id
-ORDER BY r.ord;
+SELECT j.ord, j.agent_id IS NULL AND NOT t.throttles AS plain
+FROM (SELECT r.ord, r.tenant, a.agent_id
+    FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
+        FULL JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id -- hashed: see task_settle_alone
+    OFFSET 0) j
+    CROSS JOIN LATERAL (SELECT throttles FROM tenants WHERE id = j.tenant OFFSET 0) t
+ORDER BY j.ord;
