@@ -295,6 +295,20 @@ refuse_surplus(struct db *db, int lane)
 		answer_without_rows(db, db_queue_take_surplus(db, lane), DB_OVERLOADED, NULL);
 }
 
+/* True if the lane has to wait for more calls to go with these; it is looked at again in time. */
+static bool
+must_gather(struct db *db, int lane)
+{
+	int64_t left_us = db->lanes[lane].next_us - clock_steady_us();
+	const struct timeval pause = {.tv_usec = left_us};
+
+	if (!query_table[lane % QUERY_COUNT].gather_ms || left_us <= 0)
+		return false;
+	if (!event_pending(db->gather, EV_TIMEOUT, NULL))
+		event_add(db->gather, &pause);
+	return true;
+}
+
 static void
 dispatch_lane(struct db *db, int lane)
 {
@@ -305,11 +319,14 @@ dispatch_lane(struct db *db, int lane)
 	struct db_execution *execution;
 
 	refuse_surplus(db, lane);
+	if (must_gather(db, lane))
+		return;
 	while (at->queued && at->in_flight < most && (connection = least_busy(db))) {
 		execution = take_calls(db, lane);
 		if (!execution)
 			continue;
 		at->in_flight++;
+		at->next_us = clock_steady_us() + query->gather_ms * 1000;
 		db_connection_send(connection, execution);
 	}
 }
@@ -360,8 +377,9 @@ db_new(struct event_base *base, const struct db_options *options)
 	db->url = mem_string(options->url);
 	db->application_name = mem_string(options->application_name);
 	db->dispatch = event_new(base, -1, 0, on_dispatch, db);
+	db->gather = event_new(base, -1, 0, on_dispatch, db);
 	db->tick = event_new(base, -1, EV_PERSIST, on_tick, db);
-	INVARIANT(db->dispatch && db->tick);
+	INVARIANT(db->dispatch && db->gather && db->tick);
 	event_add(db->tick, &interval);
 	TAILQ_INIT(&db->unused);
 	db_queue_init(db);
@@ -388,6 +406,7 @@ db_free(struct db *db)
 		free(call);
 	}
 	event_free(db->dispatch);
+	event_free(db->gather);
 	event_free(db->tick);
 	buf_free(&db->scratch);
 	free(db->connections);

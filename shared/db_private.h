@@ -85,6 +85,7 @@ struct db_lane {
 	struct db_line *by_tenant;
 	int queued;
 	int in_flight; /* executions */
+	int64_t next_us; /* not before this time, for queries that gather their calls */
 };
 
 struct db {
@@ -94,6 +95,7 @@ struct db {
 	char *application_name;
 	struct db_connection *connections;
 	struct event *dispatch;
+	struct event *gather; /* dispatches again when the next lane may send */
 	struct event *tick;
 	struct db_lane lanes[DB_LANES];
 	struct db_lines unused_lines;

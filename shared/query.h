@@ -45,7 +45,8 @@ struct query {
 	int param_count;
 	const struct query_statement *statements;
 	int statement_count;
-	int parallel; /* executions of a batch that may be in flight at once, each on its own connection */
+	int parallel;  /* executions of a batch that may be in flight at once, each on its own connection */
+	int gather_ms; /* between two executions at least: what comes meanwhile goes with the next; 0: no pause */
 };
 
 enum { QUERY_PARAMS_MAX = 32 };

@@ -142,6 +142,7 @@ WITH a AS (
 SELECT a.agent_id FROM a;
 
 -- name: agent_heartbeat :batch
+-- gather: 50
 WITH req AS (
     SELECT DISTINCT ON (tenant, agent_id) *
     FROM unnest(@tenant::int[], @agent_id::text[], @status::text[], @load::float8[], @details::json[])
