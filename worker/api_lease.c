@@ -91,8 +91,8 @@ static void
 choose(struct request *request, struct waiter_wish *wish)
 {
 	const struct lease *lease = request->state;
-	bool plain =
-	    agents_seen_note(request->worker->agents, request->principal.tenant, lease->agent_id, lease->wait_us);
+	bool plain = agents_seen_note(request->worker->agents, request->principal.tenant, lease->agent_id, lease->wait_us) &&
+	             !wish->look_closer;
 
 	wish->query = plain ? QUERY_TASK_LEASE : QUERY_TASK_LEASE_CLOSELY;
 	wish->values = plain ? lease->plain : lease->closely;

@@ -259,6 +259,9 @@ request_fail_database(struct request *request, const struct db_result *result)
 	if (error == ERROR_INTERNAL)
 		return request_fail(request, error, "the database refused what agentd asked for; the log has request_id %.*s",
 		                    SLICE_ARG(request->id));
+	if (error == ERROR_UNIQUE_KEY_TAKEN)
+		return request_fail(request, error, "nothing was changed: a task that has not ended has the same unique_key; wait "
+		                                    "until it ends, cancel it, or take another key");
 	return request_fail(request, error, "%s", result->message);
 }
 

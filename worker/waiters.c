@@ -294,6 +294,7 @@ answered(void *arg, const struct db_result *result)
 
 	/* A row without an id: limits held back what stood first in the queue; there may be more behind it. */
 	if (rows && !got && waiter->tries++ < ASK_AGAIN_MAX) {
+		waiter->wish.look_closer = true;
 		ask(waiter);
 		return;
 	}

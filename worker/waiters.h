@@ -25,6 +25,7 @@ struct waiter_wish {
 	void (*choose)(struct request *request, struct waiter_wish *wish);
 	struct slice queues[WAITERS_QUEUES_MAX]; /* each once */
 	int queue_count;
+	bool look_closer; /* set before choose() when there was more than the query could see */
 	bool personal;   /* that there is nothing for this one says nothing about the others in line */
 	int64_t wait_us; /* 0: look once */
 	/* Writes the answer from the rows, which may be none. */

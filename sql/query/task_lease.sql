@@ -43,15 +43,19 @@ l.feedback, l.round, l.attempt, l.max_retries, l.timeout_ms / 1000 AS timeout_s,
 -- end
 
 -- name: task_lease :batch
--- For tenants without limits and agents without a bound. Requests are grouped by the queue they may take from; each
+-- For tenants without limits and agents without a bound; a tenant that has limits by now gets nothing but a row without
+-- an id, which says so. Requests are grouped by the queue they may take from; each
 -- queue is selected from once, for all of them, because SKIP LOCKED does not skip what the same transaction locked.
-WITH req AS MATERIALIZED (
+WITH limited AS MATERIALIZED (
+    SELECT id FROM tenants WHERE id = ANY(@tenant::int[]) AND throttles
+), req AS MATERIALIZED (
     SELECT * FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[])
         WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, ord)
 ), line AS MATERIALIZED (
     SELECT r.ord, r.tenant, q.queue, r.want,
         sum(r.want) OVER (PARTITION BY r.tenant, q.queue ORDER BY r.ord)::int AS upto
     FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
+    WHERE r.tenant NOT IN (SELECT id FROM limited)
 ), wanted AS MATERIALIZED (
     SELECT tenant, queue, max(upto) AS want FROM line GROUP BY tenant, queue ORDER BY tenant, queue
 ), picked AS MATERIALIZED (
@@ -74,9 +78,10 @@ WITH req AS MATERIALIZED (
     WHERE t.ctid = o.tid AND o.nth <= o.want
     RETURNING o.ord, o.nth, t.*
 ), {LEASE_CONSEQUENCES}
-SELECT l.ord, {LEASE_COLUMNS}
-FROM leased l
-ORDER BY l.ord, l.nth;
+SELECT r.ord, {LEASE_COLUMNS}
+FROM req r LEFT JOIN leased l ON l.ord = r.ord
+WHERE l.id IS NOT NULL OR r.tenant IN (SELECT id FROM limited)
+ORDER BY r.ord, l.nth;
 
 -- macro: WINDOW_START
 to_timestamp(floor(extract(epoch FROM now()) * 1000 / l.window_ms) * l.window_ms / 1000)

@@ -159,7 +159,7 @@ FROM workflows w
 WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 
 -- name: workflow_patch :one
--- Paused: what runs goes on, nothing else starts.
+-- Paused: what runs goes on, nothing else starts. What has ended can only be described anew.
 {LOCK_WORKFLOW};
 WITH w AS (
     UPDATE workflows w SET description = coalesce(@description::text, w.description),
@@ -167,6 +167,7 @@ WITH w AS (
         deadline_at = CASE WHEN @deadline_s::int IS NULL THEN w.deadline_at
             ELSE now() + @deadline_s::int * interval '1 second' END
     WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+      AND (w.status IN ('pending', 'running') OR (@paused::bool IS NULL AND @deadline_s::int IS NULL))
     RETURNING *
 ), parked AS (
     UPDATE tasks t SET ready_at = NULL, parked = 'paused'
@@ -189,6 +190,8 @@ SELECT w.tenant, now(), @actor::text, 'workflow.update', 'workflow', w.id,
     @address::text, @request_id::text
 FROM w;
 SELECT {WORKFLOW_COLUMNS},
+    CASE WHEN w.status NOT IN ('pending', 'running') AND (@paused::bool IS NOT NULL OR @deadline_s::int IS NOT NULL)
+        THEN format('the workflow is %s: only its description and labels can be changed', w.status) END AS _refused,
     (SELECT json_agg(DISTINCT t.queue) FROM tasks t
         WHERE t.tenant = w.tenant AND t.workflow_id = w.id AND t.ready_at = now()) AS _ready
 FROM workflows w

@@ -173,7 +173,7 @@ test_concurrency_key_lets_one_run(void **state UNUSED)
 		ids[i] = special_task(.concurrency_key = "disk");
 	special_task(.concurrency_key = "net");
 	EXPECT_SQL("t", "SELECT throttles FROM tenants WHERE id = %s", fixture.tenant);
-	assert_int_equal(queries_wait(ask_lease("[\"sena\"]", "smith", "9"))->rows, 0); /* the short lease sees none */
+	EXPECT(queries_wait(ask_lease("[\"sena\"]", "smith", "9")), 0, "id", NULL); /* the short lease says: look closer */
 	assert_int_equal(take("smith", "9"), 2);
 	expect_task(ids[0], "status", "processing");
 	expect_task(ids[1], "parked", "#disk");
@@ -337,6 +337,22 @@ test_limit_of_a_role(void **state UNUSED)
 	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 1);
 	assert_int_equal(take("jones", "9"), 1);
 	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 0);
+}
+
+/* A worker that has not heard of the first limit yet does not go past it. */
+static void
+test_short_lease_of_a_tenant_with_limits(void **state UNUSED)
+{
+	struct db_answer *answer;
+
+	make_task("sena", "5");
+	make_task("sena", "5");
+	assert_int_equal(queries_wait(ask_lease("[\"sena\"]", "smith", "1"))->rows, 1);
+	put_limit("one", "concurrency", "role", NULL, "rune", "1", NULL);
+	answer = queries_wait(ask_lease("[\"sena\"]", "smith", "1"));
+	assert_int_equal(answer->rows, 1);
+	EXPECT(answer, 0, "id", NULL);
+	assert_int_equal(take("smith", "1"), 1);
 }
 
 static void
@@ -513,6 +529,7 @@ const struct CMUnitTest closely_tests[] = {
     TEST(test_max_concurrent_of_an_agent),
     TEST(test_limits_are_put_listed_and_deleted),
     TEST(test_limit_of_a_role),
+    TEST(test_short_lease_of_a_tenant_with_limits),
     TEST(test_limit_of_a_label),
     TEST(test_limit_of_an_agent),
     TEST(test_rate_of_a_role),

@@ -504,6 +504,10 @@ test_workflow_pause(void **state UNUSED)
 	work("c", "{}", NULL);
 	work("d", "{}", NULL);
 	expect_workflow(id, "status", "completed");
+	assert_non_null(strstr(db_answer_cell(CALL(WORKFLOW_PATCH, "id", id, "paused", "true", "actor", "neo"), 0, "_refused"),
+	                       "completed"));
+	expect_workflow(id, "paused", "false");
+	EXPECT(CALL(WORKFLOW_PATCH, "id", id, "description", "past", "actor", "neo"), 0, "description", "past");
 	assert_non_null(strstr(kinds(id), "workflow.paused"));
 	assert_non_null(strstr(kinds(id), "workflow.resumed"));
 	assert_int_equal(CALL(WORKFLOW_PATCH, "id", id, "paused", "true", "actor", "neo", "tenant", "1")->rows, 0);
