@@ -57,7 +57,8 @@ create(struct ctl *ctl)
 
 	if (!body)
 		return code;
-	code = http_create(ctl, resource.list, body, "cannot make the key.", &answer);
+	/* Never stored, and so never repeated: the answer holds a secret. */
+	code = http_request(ctl, "POST", resource.list, body, "cannot make the key.", &answer);
 	if (code == CTL_DONE)
 		show_new(ctl, answer);
 	json_decref(answer);

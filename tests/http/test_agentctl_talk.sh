@@ -102,6 +102,7 @@ section "key"
 answer POST '^/keys$' 201 '{"key_id":"k-1","key":"agd_sk_once","name":"n"}'
 run key create --name n --role agent --scope task:execute --scope message:send --expires-days 30
 is "what is asked for" "$(await POST '^/keys$')" '{"name":"n","role":"agent","scopes":\["task:execute","message:send"\],"expires_in_days":30}'
+is "it is never stored, and so never repeated" "$(headers POST '^/keys$' Idempotency-Key)" None
 is "the key alone on standard output" "$out" agd_sk_once
 is "what to do with it" "$err" "*k-1*shown this once*"
 answer POST '/keys/k-1/revoke' 200 '{"key_id":"k-1","status":"revoked"}'
