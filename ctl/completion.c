@@ -86,7 +86,7 @@ each_next_word(const char *prefix, void (*word)(const char *, const char *))
 			if (strcmp(next, last) == 0)
 				continue;
 			snprintf(last, sizeof(last), "%s", next);
-			word(next, rest[strlen(next)] ? (prefix ? "more" : command_groups[i].doc) : command->doc);
+			word(next, rest[strlen(next)] ? (prefix ? "more commands" : command_groups[i].doc) : command->doc);
 		}
 }
 

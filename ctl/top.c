@@ -78,9 +78,9 @@ print_page(const struct ctl *ctl, const json_t *page, int rows)
 	size_t room = rows > 7 ? (size_t)rows - 7 : SIZE_MAX;
 
 	duration_format_time(duration_wall_ms(), now);
-	printf("agentd %s at %s  %zu worker%s  %.19s UTC\n", version, ctl->context->server,
+	printf("agentd %s at %s  %zu process%s  %.19s UTC\n", version, ctl->context->server,
 	       json_array_size(json_object_get(status, "workers")),
-	       json_array_size(json_object_get(status, "workers")) == 1 ? "" : "s", now);
+	       json_array_size(json_object_get(status, "workers")) == 1 ? "" : "es", now);
 	print_counts(ctl, "TASKS", json_object_get(status, "tasks"));
 	print_counts(ctl, "AGENTS", json_object_get(status, "agents"));
 	putchar('\n');

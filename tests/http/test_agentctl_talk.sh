@@ -114,7 +114,7 @@ is "and does" "$out" k-1
 section "top"
 setup '{"lists":{"/agents":[{"agent_id":"a-1","role":"sena","status":"busy","load":0.5}]}}'
 run top
-is "once without a terminal" "$out" "agentd 0.1.0 at $server  2 workers*TASKS *pending 3  processing 1*a-1 *sena *busy *0.5*"
+is "once without a terminal" "$out" "agentd 0.1.0 at $server  2 processes*TASKS *pending 3  processing 1*a-1 *sena *busy *0.5*"
 run top -o json
 is "as JSON" "$out" '*"status": {*"agents": \[*'
 python3 "$stub" pty "$work/shown" 'leaves=q' -- "$agentctl" top --interval 3600
