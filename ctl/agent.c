@@ -97,13 +97,13 @@ agent_count_running(const struct ctl *ctl, json_t *agents)
 static enum ctl_exit
 list(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {{"role", OPTION_ROLE, BODY_TEXT, false, 0, 0}, {0}};
+	static const struct payload_field filters[] = {{"role", OPTION_ROLE, PAYLOAD_TEXT, false, 0, 0}, {0}};
 
 	char *path = mem_string(resource.list);
 	json_t *all = NULL;
 	enum ctl_exit code;
 
-	body_query(ctl, filters, &path);
+	payload_query(ctl, filters, &path);
 	code = list_get(ctl, path, "cannot list the agents.", &all);
 	if (code == CTL_DONE && ctl->format <= CTL_WIDE)
 		agent_count_running(ctl, json_object_get(all, "items"));
@@ -147,11 +147,11 @@ show_metrics(struct ctl *ctl)
 static enum ctl_exit
 list_tasks(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {{"status", OPTION_STATUS, BODY_TEXT, false, 0, 0}, {0}};
+	static const struct payload_field filters[] = {{"status", OPTION_STATUS, PAYLOAD_TEXT, false, 0, 0}, {0}};
 	char *path = http_path("/agents/%s/tasks", ctl->args.items[0]);
 	enum ctl_exit code;
 
-	body_query(ctl, filters, &path);
+	payload_query(ctl, filters, &path);
 	code = list_show(ctl, path, "cannot list the agent's tasks.", task_columns, "id");
 	free(path);
 	return code;

@@ -2,11 +2,11 @@
 #include "base.h"
 
 #include "command.h"
-#include "body.h"
 #include "event.h"
 #include "http.h"
 #include "json_print.h"
 #include "list.h"
+#include "payload.h"
 #include "stream.h"
 
 static const struct output_field columns[] = {
@@ -19,9 +19,9 @@ static const struct output_field columns[] = {
     {0},
 };
 
-static const struct body_field filters[] = {
-    {"kind", OPTION_KIND, BODY_TEXT, false, 0, 0},
-    {"subject", OPTION_SUBJECT, BODY_TEXT, false, 0, 0},
+static const struct payload_field filters[] = {
+    {"kind", OPTION_KIND, PAYLOAD_TEXT, false, 0, 0},
+    {"subject", OPTION_SUBJECT, PAYLOAD_TEXT, false, 0, 0},
     {0},
 };
 
@@ -80,7 +80,7 @@ follow(struct ctl *ctl)
 	char *path = mem_string("/events/stream");
 	enum ctl_exit code;
 
-	body_query(ctl, filters, &path);
+	payload_query(ctl, filters, &path);
 	code = stream_follow(ctl, path, ctl_option(ctl, OPTION_AFTER), take_event, ctl);
 	free(path);
 	/* Here the time is how long to listen, not how long to wait for something. */
@@ -93,7 +93,7 @@ list(struct ctl *ctl)
 	char *path = mem_string("/events");
 	enum ctl_exit code;
 
-	body_query(ctl, filters, &path);
+	payload_query(ctl, filters, &path);
 	code = list_show_after(ctl, path, "cannot list the events.", columns, "id", ctl_option(ctl, OPTION_AFTER));
 	free(path);
 	return code;

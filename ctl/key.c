@@ -43,17 +43,17 @@ show_new(const struct ctl *ctl, const json_t *answer)
 static enum ctl_exit
 create(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"name", OPTION_NAME, BODY_TEXT, true, 0, 0},
-	    {"type", OPTION_TYPE, BODY_TEXT, false, 0, 0},
-	    {"role", OPTION_ROLE, BODY_TEXT, false, 0, 0},
-	    {"scopes", OPTION_SCOPE, BODY_TEXTS, false, 0, 0},
-	    {"rate_limit", OPTION_RATE_LIMIT, BODY_NUMBER, false, 1, 1e9},
-	    {"expires_in_days", OPTION_EXPIRES, BODY_NUMBER, false, 1, 36500},
+	static const struct payload_field fields[] = {
+	    {"name", OPTION_NAME, PAYLOAD_TEXT, true, 0, 0},
+	    {"type", OPTION_TYPE, PAYLOAD_TEXT, false, 0, 0},
+	    {"role", OPTION_ROLE, PAYLOAD_TEXT, false, 0, 0},
+	    {"scopes", OPTION_SCOPE, PAYLOAD_TEXTS, false, 0, 0},
+	    {"rate_limit", OPTION_RATE_LIMIT, PAYLOAD_NUMBER, false, 1, 1e9},
+	    {"expires_in_days", OPTION_EXPIRES, PAYLOAD_NUMBER, false, 1, 36500},
 	    {0},
 	};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code), *answer = NULL;
+	json_t *body = payload_build(ctl, fields, &code), *answer = NULL;
 
 	if (!body)
 		return code;

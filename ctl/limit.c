@@ -21,17 +21,17 @@ static const struct resource resource = {"the limit", "the limits", "/limits", "
 static enum ctl_exit
 put(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"kind", OPTION_KIND, BODY_TEXT, true, 0, 0},
-	    {"key", OPTION_KEY, BODY_TEXT, true, 0, 0},
-	    {"value", OPTION_VALUE, BODY_NUMBER, true, 0, 1e9},
-	    {"window_s", OPTION_WINDOW, BODY_NUMBER, false, 0, 1e9},
-	    {"label", OPTION_LABEL, BODY_TEXT, false, 0, 0},
-	    {"match", OPTION_MATCH, BODY_TEXT, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"kind", OPTION_KIND, PAYLOAD_TEXT, true, 0, 0},
+	    {"key", OPTION_KEY, PAYLOAD_TEXT, true, 0, 0},
+	    {"value", OPTION_VALUE, PAYLOAD_NUMBER, true, 0, 1e9},
+	    {"window_s", OPTION_WINDOW, PAYLOAD_NUMBER, false, 0, 1e9},
+	    {"label", OPTION_LABEL, PAYLOAD_TEXT, false, 0, 0},
+	    {"match", OPTION_MATCH, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code);
+	json_t *body = payload_build(ctl, fields, &code);
 
 	return body ? resource_change(ctl, &resource, "PUT", resource.item, body, "set", "is set") : code;
 }

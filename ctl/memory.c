@@ -76,21 +76,21 @@ read_value(const struct ctl *ctl)
 
 	if (!given && isatty(STDIN_FILENO))
 		output_note(ctl, "reads the value (JSON) from the terminal; end it with Ctrl-D.");
-	return given ? body_json(given, OPTION_VALUE) : body_file("-");
+	return given ? payload_json(given, OPTION_VALUE) : payload_file("-");
 }
 
 static enum ctl_exit
 put(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"type", OPTION_TYPE, BODY_TEXT, false, 0, 0},
-	    {"ttl_s", OPTION_TTL, BODY_NUMBER, false, 1, 1e9},
-	    {"version", OPTION_IF_VERSION, BODY_NUMBER, false, 0, 9e15},
-	    {"agent_id", OPTION_AGENT_ID, BODY_TEXT, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"type", OPTION_TYPE, PAYLOAD_TEXT, false, 0, 0},
+	    {"ttl_s", OPTION_TTL, PAYLOAD_NUMBER, false, 1, 1e9},
+	    {"version", OPTION_IF_VERSION, PAYLOAD_NUMBER, false, 0, 9e15},
+	    {"agent_id", OPTION_AGENT_ID, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code), *value;
+	json_t *body = payload_build(ctl, fields, &code), *value;
 
 	if (!body)
 		return code;
@@ -106,9 +106,9 @@ put(struct ctl *ctl)
 static enum ctl_exit
 list(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {
-	    {"prefix", OPTION_PREFIX, BODY_TEXT, false, 0, 0},
-	    {"agent_id", OPTION_AGENT_ID, BODY_TEXT, false, 0, 0},
+	static const struct payload_field filters[] = {
+	    {"prefix", OPTION_PREFIX, PAYLOAD_TEXT, false, 0, 0},
+	    {"agent_id", OPTION_AGENT_ID, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 

@@ -47,16 +47,16 @@ static const struct resource resource = {"the message", "the messages", "/messag
 static enum ctl_exit
 send_message(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"from_agent_id", OPTION_FROM, BODY_TEXT, true, 0, 0},
-	    {"to_agent_id", OPTION_TO, BODY_TEXT, false, 0, 0},
-	    {"to_role", OPTION_TO_ROLE, BODY_TEXT, false, 0, 0},
-	    {"broadcast", OPTION_BROADCAST, BODY_FLAG, false, 0, 0},
-	    {"message_type", OPTION_TYPE, BODY_TEXT, true, 0, 0},
-	    {"content", OPTION_CONTENT, BODY_JSON, true, 0, 0},
-	    {"task_id", OPTION_TASK, BODY_TEXT, false, 0, 0},
-	    {"epoch", OPTION_EPOCH, BODY_NUMBER, false, 1, 2147483647},
-	    {"reply_to", OPTION_REPLY_TO, BODY_TEXT, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"from_agent_id", OPTION_FROM, PAYLOAD_TEXT, true, 0, 0},
+	    {"to_agent_id", OPTION_TO, PAYLOAD_TEXT, false, 0, 0},
+	    {"to_role", OPTION_TO_ROLE, PAYLOAD_TEXT, false, 0, 0},
+	    {"broadcast", OPTION_BROADCAST, PAYLOAD_FLAG, false, 0, 0},
+	    {"message_type", OPTION_TYPE, PAYLOAD_TEXT, true, 0, 0},
+	    {"content", OPTION_CONTENT, PAYLOAD_JSON, true, 0, 0},
+	    {"task_id", OPTION_TASK, PAYLOAD_TEXT, false, 0, 0},
+	    {"epoch", OPTION_EPOCH, PAYLOAD_NUMBER, false, 1, 2147483647},
+	    {"reply_to", OPTION_REPLY_TO, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 	int receivers = ctl_flag(ctl, OPTION_TO) + ctl_flag(ctl, OPTION_TO_ROLE) + ctl_flag(ctl, OPTION_BROADCAST);
@@ -66,18 +66,18 @@ send_message(struct ctl *ctl)
 	if (receivers != 1)
 		return output_error(CTL_USAGE, "wrong usage.", "give one of --to, --to-role and --broadcast",
 		                    "agentctl help message send");
-	body = body_build(ctl, fields, &code);
+	body = payload_build(ctl, fields, &code);
 	return body ? resource_create(ctl, &resource, resource.list, body) : code;
 }
 
 static enum ctl_exit
 list(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {
-	    {"from_agent_id", OPTION_FROM, BODY_TEXT, false, 0, 0},
-	    {"to_agent_id", OPTION_TO, BODY_TEXT, false, 0, 0},
-	    {"message_type", OPTION_TYPE, BODY_TEXT, false, 0, 0},
-	    {"status", OPTION_STATUS, BODY_TEXT, false, 0, 0},
+	static const struct payload_field filters[] = {
+	    {"from_agent_id", OPTION_FROM, PAYLOAD_TEXT, false, 0, 0},
+	    {"to_agent_id", OPTION_TO, PAYLOAD_TEXT, false, 0, 0},
+	    {"message_type", OPTION_TYPE, PAYLOAD_TEXT, false, 0, 0},
+	    {"status", OPTION_STATUS, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 

@@ -21,13 +21,13 @@ failure_text(const char *verb, const char *noun)
 }
 
 enum ctl_exit
-resource_list(const struct ctl *ctl, const struct resource *resource, const struct body_field *filters)
+resource_list(const struct ctl *ctl, const struct resource *resource, const struct payload_field *filters)
 {
 	char *path = mem_string(resource->list), *what = failure_text("list", resource->nouns);
 	enum ctl_exit code;
 
 	if (filters)
-		body_query(ctl, filters, &path);
+		payload_query(ctl, filters, &path);
 	code = list_show(ctl, path, what, resource->columns, resource->id);
 	free(path);
 	free(what);

@@ -6,7 +6,7 @@
 #ifndef AGENTCTL_RESOURCE_H
 #define AGENTCTL_RESOURCE_H
 
-#include "body.h"
+#include "payload.h"
 #include "output.h"
 
 struct resource {
@@ -19,7 +19,8 @@ struct resource {
 };
 
 /* filters may be NULL. */
-enum ctl_exit resource_list(const struct ctl *ctl, const struct resource *resource, const struct body_field *filters);
+enum ctl_exit resource_list(const struct ctl *ctl, const struct resource *resource,
+                            const struct payload_field *filters);
 /* The one that the first word after the command names. */
 enum ctl_exit resource_get(const struct ctl *ctl, const struct resource *resource);
 /* Asks first, unless --yes. */

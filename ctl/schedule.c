@@ -63,7 +63,7 @@ add_tasks(const struct ctl *ctl, json_t *body, enum ctl_exit *code_r)
 		                       "agentctl help schedule create");
 		return false;
 	}
-	tasks = file ? body_tasks(file) : NULL;
+	tasks = file ? payload_tasks(file) : NULL;
 	if (tasks)
 		json_object_set_new(body, "tasks", tasks);
 	*code_r = file && !tasks ? CTL_FAILED : CTL_DONE;
@@ -73,21 +73,21 @@ add_tasks(const struct ctl *ctl, json_t *body, enum ctl_exit *code_r)
 static enum ctl_exit
 create(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"name", OPTION_NAME, BODY_TEXT, true, 0, 0},
-	    {"cron", OPTION_CRON, BODY_TEXT, true, 0, 0},
-	    {"time_zone", OPTION_ZONE, BODY_TEXT, false, 0, 0},
-	    {"template", OPTION_TEMPLATE, BODY_TEXT, false, 0, 0},
-	    {"input_data", OPTION_INPUT, BODY_JSON, false, 0, 0},
-	    {"description", OPTION_DESCRIPTION, BODY_TEXT, false, 0, 0},
-	    {"labels", OPTION_LABEL, BODY_LABELS, false, 0, 0},
-	    {"deadline_s", OPTION_DEADLINE, BODY_NUMBER, false, 1, 31536000},
-	    {"overlap", OPTION_OVERLAP, BODY_TEXT, false, 0, 0},
-	    {"catch_up", OPTION_CATCH_UP, BODY_TEXT, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"name", OPTION_NAME, PAYLOAD_TEXT, true, 0, 0},
+	    {"cron", OPTION_CRON, PAYLOAD_TEXT, true, 0, 0},
+	    {"time_zone", OPTION_ZONE, PAYLOAD_TEXT, false, 0, 0},
+	    {"template", OPTION_TEMPLATE, PAYLOAD_TEXT, false, 0, 0},
+	    {"input_data", OPTION_INPUT, PAYLOAD_JSON, false, 0, 0},
+	    {"description", OPTION_DESCRIPTION, PAYLOAD_TEXT, false, 0, 0},
+	    {"labels", OPTION_LABEL, PAYLOAD_LABELS, false, 0, 0},
+	    {"deadline_s", OPTION_DEADLINE, PAYLOAD_NUMBER, false, 1, 31536000},
+	    {"overlap", OPTION_OVERLAP, PAYLOAD_TEXT, false, 0, 0},
+	    {"catch_up", OPTION_CATCH_UP, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code);
+	json_t *body = payload_build(ctl, fields, &code);
 
 	if (!body)
 		return code;

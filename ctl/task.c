@@ -65,10 +65,13 @@ const struct resource task_resource = {"the task", "the tasks", "/tasks", "/task
 static enum ctl_exit
 list(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {
-	    {"status", OPTION_STATUS, BODY_TEXT, false, 0, 0},     {"role", OPTION_ROLE, BODY_TEXT, false, 0, 0},
-	    {"agent_id", OPTION_AGENT_ID, BODY_TEXT, false, 0, 0}, {"workflow_id", OPTION_WORKFLOW, BODY_TEXT, false, 0, 0},
-	    {"label", OPTION_LABEL, BODY_LABELS, false, 0, 0},     {0},
+	static const struct payload_field filters[] = {
+	    {"status", OPTION_STATUS, PAYLOAD_TEXT, false, 0, 0},
+	    {"role", OPTION_ROLE, PAYLOAD_TEXT, false, 0, 0},
+	    {"agent_id", OPTION_AGENT_ID, PAYLOAD_TEXT, false, 0, 0},
+	    {"workflow_id", OPTION_WORKFLOW, PAYLOAD_TEXT, false, 0, 0},
+	    {"label", OPTION_LABEL, PAYLOAD_LABELS, false, 0, 0},
+	    {0},
 	};
 	struct resource dead = task_resource;
 
@@ -126,13 +129,13 @@ retry(struct ctl *ctl)
 static enum ctl_exit
 decide(struct ctl *ctl, const char *format, const char *verb, const char *done)
 {
-	static const struct body_field fields[] = {
-	    {"comment", OPTION_COMMENT, BODY_TEXT, false, 0, 0},
-	    {"send_back", OPTION_SEND_BACK, BODY_FLAG, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"comment", OPTION_COMMENT, PAYLOAD_TEXT, false, 0, 0},
+	    {"send_back", OPTION_SEND_BACK, PAYLOAD_FLAG, false, 0, 0},
 	    {0},
 	};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code);
+	json_t *body = payload_build(ctl, fields, &code);
 
 	return body ? resource_change(ctl, &task_resource, "POST", format, body, verb, done) : code;
 }
@@ -155,13 +158,13 @@ static enum ctl_exit delete (struct ctl *ctl) { return resource_delete(ctl, &tas
 static enum ctl_exit
 patch(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"priority", OPTION_PRIORITY, BODY_NUMBER, false, 1, 10},
-	    {"run_at", OPTION_RUN_AT, BODY_TEXT, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"priority", OPTION_PRIORITY, PAYLOAD_NUMBER, false, 1, 10},
+	    {"run_at", OPTION_RUN_AT, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code);
+	json_t *body = payload_build(ctl, fields, &code);
 
 	if (!body)
 		return code;
@@ -176,7 +179,7 @@ patch(struct ctl *ctl)
 static enum ctl_exit
 list_dead(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {{"role", OPTION_ROLE, BODY_TEXT, false, 0, 0}, {0}};
+	static const struct payload_field filters[] = {{"role", OPTION_ROLE, PAYLOAD_TEXT, false, 0, 0}, {0}};
 	struct resource dead = task_resource;
 
 	dead.list = "/tasks/dead";
@@ -196,15 +199,15 @@ ids_of(const struct option_words *words)
 static enum ctl_exit
 redrive(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {
-	    {"role", OPTION_ROLE, BODY_TEXT, false, 0, 0},
-	    {"max", OPTION_MAX, BODY_NUMBER, false, 1, 1e6},
+	static const struct payload_field fields[] = {
+	    {"role", OPTION_ROLE, PAYLOAD_TEXT, false, 0, 0},
+	    {"max", OPTION_MAX, PAYLOAD_NUMBER, false, 1, 1e6},
 	    {0},
 	};
 	static const struct output_field shown[] = {
 	    {"REDRIVEN", "redriven", OUTPUT_TEXT, false, 0}, {"IDS", "ids", OUTPUT_TEXT, false, 0}, {0}};
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code), *answer = NULL;
+	json_t *body = payload_build(ctl, fields, &code), *answer = NULL;
 
 	if (!body)
 		return code;

@@ -107,10 +107,10 @@ send_tasks(const struct ctl *ctl, const char *workflow, json_t *body)
 enum ctl_exit
 task_add_tasks(struct ctl *ctl)
 {
-	static const struct body_field fields[] = {{"before", OPTION_BEFORE, BODY_TEXTS, false, 0, 0}, {0}};
+	static const struct payload_field fields[] = {{"before", OPTION_BEFORE, PAYLOAD_TEXTS, false, 0, 0}, {0}};
 	const char *task = ctl->args.items[0];
 	enum ctl_exit code;
-	json_t *body = body_build(ctl, fields, &code), *tasks;
+	json_t *body = payload_build(ctl, fields, &code), *tasks;
 	char *workflow = NULL;
 
 	if (!body)
@@ -119,7 +119,7 @@ task_add_tasks(struct ctl *ctl)
 	if (json_object_set_new(body, "task_id", json_string(task)) != 0)
 		output_error(CTL_USAGE, "wrong usage.", "ID must be UTF-8 text", "agentctl help task add-tasks");
 	else if (add_epoch(ctl, task, body)) {
-		tasks = body_tasks(ctl->args.items[1]);
+		tasks = payload_tasks(ctl->args.items[1]);
 		code = CTL_FAILED;
 		if (tasks) {
 			json_object_set_new(body, "tasks", tasks);
@@ -147,15 +147,15 @@ task_subtask_list(struct ctl *ctl)
 static json_t *
 subtask_body(const struct ctl *ctl, const char *task, enum ctl_exit *code_r)
 {
-	static const struct body_field fields[] = {
-	    {"description", OPTION_DESCRIPTION, BODY_TEXT, false, 0, 0},
-	    {"status", OPTION_STATUS, BODY_TEXT, false, 0, 0},
-	    {"input_data", OPTION_INPUT, BODY_JSON, false, 0, 0},
-	    {"output_data", OPTION_RESULT, BODY_JSON, false, 0, 0},
-	    {"error_message", OPTION_ERROR, BODY_TEXT, false, 0, 0},
+	static const struct payload_field fields[] = {
+	    {"description", OPTION_DESCRIPTION, PAYLOAD_TEXT, false, 0, 0},
+	    {"status", OPTION_STATUS, PAYLOAD_TEXT, false, 0, 0},
+	    {"input_data", OPTION_INPUT, PAYLOAD_JSON, false, 0, 0},
+	    {"output_data", OPTION_RESULT, PAYLOAD_JSON, false, 0, 0},
+	    {"error_message", OPTION_ERROR, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
-	json_t *body = body_build(ctl, fields, code_r);
+	json_t *body = payload_build(ctl, fields, code_r);
 
 	if (!body || add_epoch(ctl, task, body))
 		return body;

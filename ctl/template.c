@@ -72,7 +72,7 @@ choose_name(const struct ctl *ctl, const json_t *body)
 static enum ctl_exit
 apply(struct ctl *ctl)
 {
-	json_t *body = body_file(ctl->args.items[0]), *answer = NULL;
+	json_t *body = payload_file(ctl->args.items[0]), *answer = NULL;
 	char *name, *path;
 	enum ctl_exit code;
 

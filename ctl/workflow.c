@@ -38,11 +38,11 @@ workflow_wait_and_show(const struct ctl *ctl, const char *id)
 static enum ctl_exit
 list(struct ctl *ctl)
 {
-	static const struct body_field filters[] = {
-	    {"status", OPTION_STATUS, BODY_TEXT, false, 0, 0},
-	    {"template", OPTION_TEMPLATE, BODY_TEXT, false, 0, 0},
-	    {"label", OPTION_LABEL, BODY_LABELS, false, 0, 0},
-	    {"schedule_id", OPTION_SCHEDULE, BODY_TEXT, false, 0, 0},
+	static const struct payload_field filters[] = {
+	    {"status", OPTION_STATUS, PAYLOAD_TEXT, false, 0, 0},
+	    {"template", OPTION_TEMPLATE, PAYLOAD_TEXT, false, 0, 0},
+	    {"label", OPTION_LABEL, PAYLOAD_LABELS, false, 0, 0},
+	    {"schedule_id", OPTION_SCHEDULE, PAYLOAD_TEXT, false, 0, 0},
 	    {0},
 	};
 

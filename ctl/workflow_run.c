@@ -84,7 +84,7 @@ add_files(const struct ctl *ctl, json_t *body)
 	if (input)
 		json_object_set_new(body, "input_data", input);
 	if (tasks_file)
-		tasks = body_tasks(tasks_file);
+		tasks = payload_tasks(tasks_file);
 	if (tasks_file && !tasks)
 		return false;
 	if (tasks)
@@ -103,12 +103,12 @@ add_files(const struct ctl *ctl, json_t *body)
 static json_t *
 build_request(const struct ctl *ctl, enum ctl_exit *code_r)
 {
-	static const struct body_field fields[] = {
-	    {"template", OPTION_TEMPLATE, BODY_TEXT, false, 0, 0},
-	    {"description", OPTION_DESCRIPTION, BODY_TEXT, false, 0, 0},
-	    {"input_data", OPTION_INPUT, BODY_JSON, false, 0, 0},
-	    {"labels", OPTION_LABEL, BODY_LABELS, false, 0, 0},
-	    {"deadline_s", OPTION_DEADLINE, BODY_NUMBER, false, 1, 31536000},
+	static const struct payload_field fields[] = {
+	    {"template", OPTION_TEMPLATE, PAYLOAD_TEXT, false, 0, 0},
+	    {"description", OPTION_DESCRIPTION, PAYLOAD_TEXT, false, 0, 0},
+	    {"input_data", OPTION_INPUT, PAYLOAD_JSON, false, 0, 0},
+	    {"labels", OPTION_LABEL, PAYLOAD_LABELS, false, 0, 0},
+	    {"deadline_s", OPTION_DEADLINE, PAYLOAD_NUMBER, false, 1, 31536000},
 	    {0},
 	};
 	const char *contradiction = find_contradiction(ctl);
@@ -118,7 +118,7 @@ build_request(const struct ctl *ctl, enum ctl_exit *code_r)
 		*code_r = output_error(CTL_USAGE, "wrong usage.", contradiction, "agentctl help workflow run");
 		return NULL;
 	}
-	body = body_build(ctl, fields, code_r);
+	body = payload_build(ctl, fields, code_r);
 	if (!body || add_files(ctl, body))
 		return body;
 	json_decref(body);

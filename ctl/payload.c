@@ -1,7 +1,7 @@
-/* body.c - options into JSON. Whatever is wrong is said here, with the option's name. */
+/* payload.c - options into JSON. Whatever is wrong is said here, with the option's name. */
 #include "base.h"
 
-#include "body.h"
+#include "payload.h"
 #include "command.h"
 #include "http.h"
 #include "output.h"
@@ -44,7 +44,7 @@ parse_json(const char *text, size_t len, const char *what)
 }
 
 json_t *
-body_file(const char *path)
+payload_file(const char *path)
 {
 	char *text = NULL, *why = NULL, *what = NULL;
 	size_t len = 0;
@@ -64,13 +64,13 @@ body_file(const char *path)
 }
 
 json_t *
-body_json(const char *given, enum option_id option)
+payload_json(const char *given, enum option_id option)
 {
 	char *what = NULL;
 	json_t *value;
 
 	if (*given == '@')
-		return body_file(given + 1);
+		return payload_file(given + 1);
 	INVARIANT(asprintf(&what, "--%s is not JSON.", option_specs[option].name) >= 0);
 	value = parse_json(given, strlen(given), what);
 	free(what);
@@ -78,9 +78,9 @@ body_json(const char *given, enum option_id option)
 }
 
 json_t *
-body_tasks(const char *path)
+payload_tasks(const char *path)
 {
-	json_t *whole = body_file(path), *tasks;
+	json_t *whole = payload_file(path), *tasks;
 
 	if (!whole)
 		return NULL;
@@ -99,7 +99,7 @@ body_tasks(const char *path)
 }
 
 static json_t *
-number_value(const struct ctl *ctl, const struct body_field *field, const char *text)
+number_value(const struct ctl *ctl, const struct payload_field *field, const char *text)
 {
 	char *end;
 	double value = strtod(text, &end);
@@ -151,7 +151,7 @@ texts_value(const struct option_words *given)
 
 /* The option's value as JSON. NULL: said why. */
 static json_t *
-value_of(const struct ctl *ctl, const struct body_field *field, enum ctl_exit *code_r)
+value_of(const struct ctl *ctl, const struct payload_field *field, enum ctl_exit *code_r)
 {
 	const struct option_words *given = &ctl->options[field->option];
 	const char *last = given->items[given->count - 1];
@@ -159,16 +159,16 @@ value_of(const struct ctl *ctl, const struct body_field *field, enum ctl_exit *c
 
 	*code_r = CTL_USAGE;
 	switch (field->kind) {
-	case BODY_NUMBER:
+	case PAYLOAD_NUMBER:
 		return number_value(ctl, field, last);
-	case BODY_FLAG:
+	case PAYLOAD_FLAG:
 		return json_true();
-	case BODY_JSON:
+	case PAYLOAD_JSON:
 		*code_r = CTL_FAILED;
-		return body_json(last, field->option);
-	case BODY_LABELS:
+		return payload_json(last, field->option);
+	case PAYLOAD_LABELS:
 		return labels_value(ctl, given);
-	case BODY_TEXTS:
+	case PAYLOAD_TEXTS:
 		value = texts_value(given);
 		break;
 	default:
@@ -180,12 +180,12 @@ value_of(const struct ctl *ctl, const struct body_field *field, enum ctl_exit *c
 }
 
 json_t *
-body_build(const struct ctl *ctl, const struct body_field *fields, enum ctl_exit *code_r)
+payload_build(const struct ctl *ctl, const struct payload_field *fields, enum ctl_exit *code_r)
 {
 	json_t *body = json_object();
 
 	*code_r = CTL_USAGE;
-	for (const struct body_field *field = fields; field->key; field++) {
+	for (const struct payload_field *field = fields; field->key; field++) {
 		bool given = ctl->options[field->option].count > 0;
 		json_t *value = given ? value_of(ctl, field, code_r) : NULL;
 
@@ -204,10 +204,10 @@ body_build(const struct ctl *ctl, const struct body_field *fields, enum ctl_exit
 
 /* KEY=VALUE of a label is KEY:VALUE in a query. */
 static void
-add_filter(char **path, const struct body_field *field, const char *given)
+add_filter(char **path, const struct payload_field *field, const char *given)
 {
-	char *value = mem_string(field->kind == BODY_FLAG ? "true" : given);
-	char *split = field->kind == BODY_LABELS ? strchr(value, '=') : NULL;
+	char *value = mem_string(field->kind == PAYLOAD_FLAG ? "true" : given);
+	char *split = field->kind == PAYLOAD_LABELS ? strchr(value, '=') : NULL;
 
 	if (split)
 		*split = ':';
@@ -216,9 +216,9 @@ add_filter(char **path, const struct body_field *field, const char *given)
 }
 
 void
-body_query(const struct ctl *ctl, const struct body_field *fields, char **path)
+payload_query(const struct ctl *ctl, const struct payload_field *fields, char **path)
 {
-	for (const struct body_field *field = fields; field->key; field++) {
+	for (const struct payload_field *field = fields; field->key; field++) {
 		const struct option_words *given = &ctl->options[field->option];
 
 		for (int i = 0; i < given->count; i++)
