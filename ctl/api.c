@@ -80,8 +80,8 @@ check_words(char *method, const char *path)
 	return CTL_DONE;
 }
 
-enum ctl_exit
-api_run(struct ctl *ctl)
+static enum ctl_exit
+make_request(struct ctl *ctl)
 {
 	const char *data = ctl_option(ctl, OPTION_DATA), *path = ctl->args.items[1];
 	char *method = mem_string(ctl->args.items[0]), *body = NULL;
@@ -102,3 +102,11 @@ api_run(struct ctl *ctl)
 	free(method);
 	return code;
 }
+
+const struct command api_commands[] = {
+    {"api", "METHOD PATH", "make one request and print the answer", OPTIONS(OPTION_DATA), make_request,
+     .more =
+         "PATH is below /api/v1 unless it begins with /api/ or is one of the open ones at the root, such as /health:\n"
+         "`agentctl api GET /tasks`, `agentctl api GET /health`."},
+    {0},
+};

@@ -1,49 +1,49 @@
 /*
- * command.h - the command table: what agentctl can do, and the help that is made from it.
+ * command.h - the command table: what agentctl can do. Help, completion and the manual page are made from it.
  *
- * To add a command: write its function in the file of its group, declare it here, add a row in command.c, and an
- * assertion in tests/http/test_agentctl.sh.
+ * Each group has its rows in the file of its functions; command.c lists the groups. To add a command: its function and
+ * its row in the file of its group, and an assertion in tests/http/test_agentctl.sh or tests/http/agentctl_*.sh.
  */
 #ifndef AGENTCTL_COMMAND_H
 #define AGENTCTL_COMMAND_H
 
 #include "ctl.h"
 
+/* A table ends with a row of zeros. */
 struct command {
-	const char *group; /* the first word; NULL when the command is one word */
-	const char *name;
-	const char *args; /* for the usage line: "ID"; NULL: none */
-	const char *doc;  /* one line */
-	const char *more; /* further help, or NULL */
-	uint64_t options; /* OPTION_BITs besides those that every command takes */
-	int min_args;
-	int max_args;
+	const char *name;              /* one word, or several with one space between: "status", "task dead list" */
+	const char *args;              /* the words that follow: "ID", "[NAME]", "[ID]..."; NULL: none */
+	const char *doc;               /* one line */
+	const enum option_id *options; /* besides those that every command takes; NULL: none */
+	enum ctl_exit (*run)(struct ctl *ctl);
+	const char *more;     /* further help, or NULL */
 	bool offline;         /* needs no server, and so no context */
 	bool ignores_context; /* a context that is not there yet is no error */
-	enum ctl_exit (*run)(struct ctl *ctl);
 };
 
-/* The command that words begin with; *used_r is how many words name it. NULL when there is none. */
-const struct command *command_find(const struct option_words *words, int *used_r);
-/* True if word is the first word of some commands. */
-bool command_is_group(const char *word);
-/* Help for one command, for a group, or for everything (group NULL). */
-void command_help(FILE *out, const struct command *command);
-void command_overview(FILE *out, const char *group);
+#define OPTIONS(...) ((const enum option_id[]){__VA_ARGS__, OPTION_COUNT})
 
-enum ctl_exit login_run(struct ctl *ctl);
-enum ctl_exit login_logout(struct ctl *ctl);
-enum ctl_exit system_whoami(struct ctl *ctl);
-enum ctl_exit system_status(struct ctl *ctl);
-enum ctl_exit agent_list(struct ctl *ctl);
-enum ctl_exit agent_get(struct ctl *ctl);
-enum ctl_exit workflow_run(struct ctl *ctl);
-enum ctl_exit workflow_list(struct ctl *ctl);
-enum ctl_exit workflow_get(struct ctl *ctl);
-enum ctl_exit workflow_cancel(struct ctl *ctl);
-enum ctl_exit task_list(struct ctl *ctl);
-enum ctl_exit task_get(struct ctl *ctl);
-enum ctl_exit work_run(struct ctl *ctl);
-enum ctl_exit api_run(struct ctl *ctl);
+/* Commands that begin with the same word, or (name NULL) commands of one word each. */
+struct command_group {
+	const char *name, *doc;
+	const struct command *commands;
+};
+
+extern const struct command_group command_groups[];
+extern const int command_group_count;
+
+/* The command that words begin with, by the longest name; *used_r is how many words name it. NULL: there is none. */
+const struct command *command_find(const struct option_words *words, int *used_r);
+/* The command of exactly this name, or NULL. */
+const struct command *command_named(const char *name);
+/* The group whose commands begin with the word, or NULL. */
+const struct command_group *command_group_named(const char *word);
+/* How many words the command takes; *most_r is INT_MAX when there is no limit. */
+int command_least_args(const struct command *command, int *most_r);
+bool command_takes(const struct command *command, enum option_id id);
+
+extern const struct command login_commands[], system_commands[], top_commands[], agent_commands[], workflow_commands[],
+    template_commands[], schedule_commands[], task_commands[], limit_commands[], message_commands[], memory_commands[],
+    event_commands[], key_commands[], work_commands[], api_commands[], completion_commands[], help_commands[];
 
 #endif

@@ -27,6 +27,17 @@ add_header(struct http_call *call, const char *text)
 	call->headers = grown;
 }
 
+void
+http_call_header(struct http_call *call, const char *name, const char *value)
+{
+	char *text = NULL;
+
+	INVARIANT(asprintf(&text, "%s: %s", name, value) >= 0);
+	add_header(call, text);
+	free(text);
+	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
 static void
 add_headers(const struct ctl *ctl, struct http_call *call)
 {

@@ -37,6 +37,8 @@ struct http_call {
  */
 MUST_CHECK struct http_call *http_call_new(const struct ctl *ctl, const char *method, const char *path, char *body,
                                            int64_t timeout_ms);
+/* One header more, before the call is performed. */
+void http_call_header(struct http_call *call, const char *name, const char *value);
 /* Performs it, blocking, and finishes it. */
 void http_call_perform(struct http_call *call);
 /* For a multi handle: takes in how the transfer ended. */
@@ -57,10 +59,16 @@ enum ctl_exit http_call_report(const struct ctl *ctl, const struct http_call *ca
 
 /*
  * All in one: performs, and reports what fails as `what`. body is taken over (may be NULL). On CTL_DONE *answer_r is
- * the JSON of the answer, for the caller to json_decref().
+ * the JSON of the answer (null when it has no body), for the caller to json_decref().
  */
 MUST_CHECK enum ctl_exit http_request(const struct ctl *ctl, const char *method, const char *path, json_t *body,
                                       const char *what, json_t **answer_r);
+/*
+ * The same for a POST that makes something: with an Idempotency-Key, and again with the same one within --timeout (30
+ * s) when the connection breaks or the server asks to come back.
+ */
+MUST_CHECK enum ctl_exit http_create(const struct ctl *ctl, const char *path, json_t *body, const char *what,
+                                     json_t **answer_r);
 /* One path out of a format in which every %s is percent-encoded; free() it. */
 MUST_CHECK char *http_path(const char *format, const char *part);
 /* Appends ?name=value or &name=value; value NULL: nothing. path is replaced. */

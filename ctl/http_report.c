@@ -4,7 +4,6 @@
 #include "command.h"
 #include "context.h"
 #include "http.h"
-#include "json_print.h"
 #include "output.h"
 
 /* The problem's title, detail, each field's error, and the request id. */
@@ -69,31 +68,43 @@ next_for_identity(const struct ctl *ctl)
 	return text;
 }
 
+/* "agentctl task list", if the command's group has such a command; else the help of the command. */
+static char *
+neighbour(const struct command *command, const char *verb, const char *args)
+{
+	int group_len = (int)strcspn(command->name, " ");
+	char *name = NULL, *text = NULL;
+	const struct command *found;
+
+	INVARIANT(asprintf(&name, "%.*s %s", group_len, command->name, verb) >= 0);
+	found = command_named(name);
+	if (found && found != command)
+		INVARIANT(asprintf(&text, "agentctl %s%s", name, args) >= 0);
+	else
+		INVARIANT(asprintf(&text, "agentctl help %s", command->name) >= 0);
+	free(name);
+	return text;
+}
+
 static char *
 next_step(const struct ctl *ctl, const struct http_call *call)
 {
-	const char *group = ctl->command->group, *name = ctl->command->name;
-	char *text = NULL;
-
 	if (call->status == 401)
 		return next_for_identity(ctl);
 	switch (http_call_exit(call)) {
 	case CTL_NOT_ALLOWED:
 		return mem_string("agentctl whoami");
 	case CTL_NOT_FOUND:
-		INVARIANT(asprintf(&text, group ? "agentctl %s list" : "agentctl help %s", group ? group : name) >= 0);
-		return text;
+		return neighbour(ctl->command, "list", "");
 	case CTL_CONFLICT:
-		INVARIANT(asprintf(&text, group ? "agentctl %s get ID" : "agentctl help %s", group ? group : name) >= 0);
-		return text;
+		return neighbour(ctl->command, "get", ctl->command->args ? " ID" : "");
 	case CTL_UNREACHABLE:
 		return mem_string(call->status ? "try again in a moment, or look: agentctl api GET /health"
 		                               : "start agentd there, or name another server with --server URL");
 	case CTL_TIMED_OUT:
 		return mem_string("try again with a longer --timeout SECONDS");
 	default:
-		INVARIANT(asprintf(&text, "agentctl help %s%s%s", group ? group : "", group ? " " : "", name) >= 0);
-		return text;
+		return neighbour(ctl->command, "help", "");
 	}
 }
 
@@ -107,49 +118,4 @@ http_call_report(const struct ctl *ctl, const struct http_call *call, const char
 	free(why);
 	free(next);
 	return code == CTL_DONE ? CTL_FAILED : code;
-}
-
-enum ctl_exit
-http_request(const struct ctl *ctl, const char *method, const char *path, json_t *body, const char *what,
-             json_t **answer_r)
-{
-	struct http_call *call = http_call_new(ctl, method, path, body ? json_print_text(body) : NULL, 0);
-	enum ctl_exit code = CTL_DONE;
-
-	json_decref(body);
-	http_call_perform(call);
-	if (!http_call_ok(call) || !call->json)
-		code = http_call_report(ctl, call, what);
-	else
-		*answer_r = json_incref(call->json);
-	http_call_free(call);
-	return code;
-}
-
-char *
-http_path(const char *format, const char *part)
-{
-	char *safe = curl_easy_escape(NULL, part, (int)strlen(part));
-	const char *at = strstr(format, "%s");
-	char *path = NULL;
-
-	INVARIANT(safe && at);
-	INVARIANT(asprintf(&path, "%.*s%s%s", (int)(at - format), format, safe, at + 2) >= 0);
-	curl_free(safe);
-	return path;
-}
-
-void
-http_path_query(char **path, const char *name, const char *value)
-{
-	char *safe, *longer = NULL;
-
-	if (!value)
-		return;
-	safe = curl_easy_escape(NULL, value, (int)strlen(value));
-	INVARIANT(safe);
-	INVARIANT(asprintf(&longer, "%s%c%s=%s", *path, strchr(*path, '?') ? '&' : '?', name, safe) >= 0);
-	curl_free(safe);
-	free(*path);
-	*path = longer;
 }

@@ -95,8 +95,8 @@ store_token(const struct ctl *ctl, const char *username, const json_t *answer)
 	return CTL_DONE;
 }
 
-enum ctl_exit
-login_run(struct ctl *ctl)
+static enum ctl_exit
+log_in(struct ctl *ctl)
 {
 	char *username = get_username(ctl), *password;
 	json_t *answer = NULL;
@@ -121,8 +121,8 @@ login_run(struct ctl *ctl)
 	return code;
 }
 
-enum ctl_exit
-login_logout(struct ctl *ctl)
+static enum ctl_exit
+log_out(struct ctl *ctl)
 {
 	struct http_call *call;
 	bool ended, has_stored = ctl->context->key_origin && strcmp(ctl->context->key_origin, "the stored key") == 0;
@@ -145,3 +145,12 @@ login_logout(struct ctl *ctl)
 	            ctl->context->server);
 	return CTL_DONE;
 }
+
+const struct command login_commands[] = {
+    {"login", NULL, "log in and store the token in the context", OPTIONS(OPTION_USERNAME, OPTION_PASSWORD_FILE), log_in,
+     .more = "The password is asked for on the terminal, or read with --password-file. The token is stored in the\n"
+             "configuration file, readable by you only. The context becomes the current one.",
+     .ignores_context = true},
+    {"logout", NULL, "end the session and remove the token from the context", NULL, log_out, .ignores_context = true},
+    {0},
+};

@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "context.h"
+#include "help.h"
 #include "output.h"
 #include "terminal.h"
 #include "text.h"
@@ -56,8 +57,7 @@ usage_error(const struct command *command, const char *why)
 	char next[64] = "agentctl help";
 
 	if (command)
-		snprintf(next, sizeof(next), "agentctl help %s%s%s", command->group ? command->group : "",
-		         command->group ? " " : "", command->name);
+		snprintf(next, sizeof(next), "agentctl help %s", command->name);
 	return output_error(CTL_USAGE, "wrong usage.", why, next);
 }
 
@@ -96,17 +96,19 @@ read_common(struct ctl *ctl)
 static enum ctl_exit
 check_usage(const struct ctl *ctl)
 {
-	uint64_t allowed = ctl->command->options | OPTION_EVERYWHERE;
 	char why[96];
+	int most, least = command_least_args(ctl->command, &most);
 
-	for (int i = 0; i < OPTION_COUNT; i++)
-		if (ctl->options[i].count && !(allowed & OPTION_BIT(i))) {
+	for (enum option_id i = 0; i < OPTION_COUNT; i++)
+		if (ctl->options[i].count && !command_takes(ctl->command, i)) {
 			snprintf(why, sizeof(why), "this command has no option --%s", option_specs[i].name);
 			return usage_error(ctl->command, why);
 		}
-	if (ctl->args.count < ctl->command->min_args)
-		return usage_error(ctl->command, "something is missing after the command");
-	if (ctl->args.count > ctl->command->max_args)
+	if (ctl->args.count < least) {
+		snprintf(why, sizeof(why), "something is missing after the command: %s", ctl->command->args);
+		return usage_error(ctl->command, why);
+	}
+	if (ctl->args.count > most)
 		return usage_error(ctl->command, "there is a word too many after the command");
 	return CTL_DONE;
 }
@@ -134,7 +136,7 @@ run_command(struct ctl *ctl)
 	enum ctl_exit code;
 
 	if (ctl_flag(ctl, OPTION_HELP)) {
-		command_help(stdout, ctl->command);
+		help_command(stdout, ctl->command);
 		return CTL_DONE;
 	}
 	code = check_usage(ctl);
@@ -143,21 +145,30 @@ run_command(struct ctl *ctl)
 	return code == CTL_DONE ? run_with_context(ctl) : code;
 }
 
+static enum ctl_exit
+explain_unknown(const struct command_group *group, const char *why)
+{
+	char next[64];
+
+	snprintf(next, sizeof(next), "agentctl help%s%s", group ? " " : "", group ? group->name : "");
+	return output_error(CTL_USAGE, "wrong usage.", why, next);
+}
+
 /* No command, or half of one. */
 static enum ctl_exit
 explain(const struct ctl *ctl, const struct option_words *words)
 {
-	const char *group = words->count && command_is_group(words->items[0]) ? words->items[0] : NULL;
+	const struct command_group *group = words->count ? command_group_named(words->items[0]) : NULL;
 	char *why = NULL;
 	enum ctl_exit code;
 
 	if (words->count == 0 || (group && words->count == 1)) {
-		command_overview(ctl_flag(ctl, OPTION_HELP) ? stdout : stderr, group);
+		help_overview(ctl_flag(ctl, OPTION_HELP) ? stdout : stderr, group);
 		return ctl_flag(ctl, OPTION_HELP) ? CTL_DONE : CTL_USAGE;
 	}
 	INVARIANT(asprintf(&why, "there is no command \"%s%s%s\"", words->items[0], group ? " " : "",
 	                   group ? words->items[1] : "") >= 0);
-	code = usage_error(NULL, why);
+	code = explain_unknown(group, why);
 	free(why);
 	return code;
 }
@@ -208,7 +219,7 @@ main(int argc, char **argv)
 		return (int)output_error(CTL_FAILED, "cannot start.", "libcurl does not initialise", NULL);
 	code = finish_output(dispatch(argc, argv, &ctl, &words));
 	curl_global_cleanup();
-	for (int i = 0; i < OPTION_COUNT; i++)
+	for (enum option_id i = 0; i < OPTION_COUNT; i++)
 		option_free(&ctl.options[i]);
 	option_free(&words);
 	return (int)code;

@@ -94,17 +94,47 @@ widest_name(const json_t *tasks, int columns)
 	return MIN(widest, columns / 3);
 }
 
+/* "running  ######----  3 of 5 tasks  12.3 s": the whole of it in one line. */
 static void
-redraw(struct progress *progress, const json_t *tasks)
+draw_head(const struct progress *progress, const json_t *workflow, int columns)
 {
+	enum { BAR = 20 };
+	static const struct output_field status_field = {"", "status", OUTPUT_STATUS, false, 0};
+	const json_t *counts = json_object_get(workflow, "progress");
+	long long done = (long long)json_number_value(json_object_get(counts, "completed"));
+	long long total = (long long)json_number_value(json_object_get(counts, "total"));
+	int filled = total > 0 && done > 0 ? (int)MIN(done * BAR / total, (long long)BAR) : 0;
+	char spent[DURATION_TEXT_SIZE] = "", bar[BAR + 1], rest[128], *status = output_cell(workflow, &status_field);
+	const char *colour = progress->colour ? output_colour(status) : "";
+	int64_t since;
+
+	memset(bar, '.', BAR);
+	memset(bar, '#', (size_t)filled);
+	bar[BAR] = '\0';
+	if (duration_parse_time(output_string(workflow, "created_at", NULL), &since))
+		duration_format(MAX(duration_wall_ms() - since, 0), spent);
+	snprintf(rest, sizeof(rest), "%s  %lld of %lld task%s  %s", bar, done, total, total == 1 ? "" : "s", spent);
+	fprintf(stderr, "%s", colour);
+	text_write_fitted(stderr, status, 10);
+	fprintf(stderr, "%s  ", *colour ? OUTPUT_PLAIN : "");
+	text_write_fitted(stderr, rest, MIN(text_width(rest), MAX(columns - 13, 1)));
+	fputs("\033[K\n", stderr);
+	free(status);
+}
+
+static void
+redraw(struct progress *progress, const json_t *workflow)
+{
+	const json_t *tasks = json_object_get(workflow, "tasks");
 	int columns, rows, count = (int)json_array_size(tasks), shown, name_width;
 
 	terminal_size(STDERR_FILENO, &columns, &rows);
-	shown = count > rows - 2 ? MAX(rows - 3, 1) : count;
+	shown = count > rows - 3 ? MAX(rows - 4, 1) : count;
 	name_width = widest_name(tasks, columns);
 	if (progress->lines)
 		fprintf(stderr, "\033[%dA\r", progress->lines);
-	progress->lines = shown;
+	progress->lines = shown + 1;
+	draw_head(progress, workflow, columns);
 	for (int i = 0; i < shown; i++) {
 		draw_task(progress, json_array_get(tasks, (size_t)i), name_width, columns);
 		fputs("\033[K\n", stderr);
@@ -173,7 +203,7 @@ progress_show(struct progress *progress, const json_t *workflow)
 	size_t i;
 
 	if (progress->live)
-		redraw(progress, tasks);
+		redraw(progress, workflow);
 	else
 		json_array_foreach(tasks, i, task)
 		{

@@ -1,6 +1,6 @@
 /*
- * progress.h - how a waited-for workflow is shown while it runs: on a terminal one line a task, redrawn in place;
- * elsewhere one line a change. Everything goes to standard error.
+ * progress.h - how a waited-for workflow is shown while it runs: on a terminal one line for all and one a task,
+ * redrawn; elsewhere one line a change. Everything goes to standard error.
  */
 #ifndef AGENTCTL_PROGRESS_H
 #define AGENTCTL_PROGRESS_H

@@ -84,6 +84,23 @@ read_secret(const char *question)
 	return line;
 }
 
+void
+terminal_read_keys(bool on)
+{
+	struct termios modes;
+
+	if (!on && echo_is_off)
+		tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_modes);
+	if (!on || tcgetattr(STDIN_FILENO, &saved_modes) != 0) {
+		echo_is_off = 0;
+		return;
+	}
+	modes = saved_modes;
+	modes.c_lflag &= ~(tcflag_t)(ECHO | ICANON);
+	echo_is_off = 1;
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &modes);
+}
+
 char *
 terminal_ask(const char *question, bool secret)
 {

@@ -16,6 +16,9 @@ MUST_CHECK char *terminal_ask(const char *question, bool secret);
 /* False when the answer is not yes. */
 MUST_CHECK bool terminal_confirm(const char *question);
 
+/* Single keys, not shown, without waiting for a line; off: as before. Nothing where standard input is no terminal. */
+void terminal_read_keys(bool on);
+
 /* True if fd is a terminal that can move its cursor. */
 bool terminal_can_redraw(int fd);
 void terminal_size(int fd, int *columns_r, int *rows_r);

@@ -279,7 +279,7 @@ make_agent_id(const struct ctl *ctl)
 static bool
 names_are_text(const struct ctl *ctl)
 {
-	static const enum option_id names[] = {OPTION_ROLE, OPTION_AGENT_ID, OPTION_NAME};
+	static const enum option_id names[] = {OPTION_ROLE, OPTION_CAPABILITY, OPTION_AGENT_ID, OPTION_NAME};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
 		for (int at = 0; at < ctl->options[names[i]].count; at++) {
@@ -345,8 +345,8 @@ close_all(struct work *work)
 	free(work->self);
 }
 
-enum ctl_exit
-work_run(struct ctl *ctl)
+static enum ctl_exit
+run_work(struct ctl *ctl)
 {
 	struct work work = {.ctl = ctl};
 
@@ -367,3 +367,22 @@ work_run(struct ctl *ctl)
 	close_all(&work);
 	return work.code;
 }
+
+const struct command work_commands[] = {
+    {"work", NULL, "be an agent: lease tasks and run a command for each",
+     OPTIONS(OPTION_ROLE, OPTION_EXEC, OPTION_CAPABILITY, OPTION_CONCURRENCY, OPTION_AGENT_ID, OPTION_NAME,
+             OPTION_LEASE, OPTION_ONCE, OPTION_MAX_TASKS),
+     run_work,
+     .more =
+         "The command gets the task as one line of JSON on standard input and answers with one JSON value on\n"
+         "standard output (at most 1 MB; nothing means null). Exit status 0 completes the task, 75 fails it so that\n"
+         "it is tried again, any other fails it. Standard error is passed on; its last 4 KB are kept with a failure.\n"
+         "Its environment has AGENTD_TASK_ID, AGENTD_LEASE_EPOCH, AGENTD_DEADLINE, AGENTD_AGENT_ID, AGENTD_ROLE,\n"
+         "AGENTD_WORKFLOW_ID, AGENTCTL and AGENTCTL_SERVER. A lost lease or a cancel stops it: SIGTERM, after 5 s\n"
+         "SIGKILL, to its whole process group. SIGTERM to agentctl lets running commands finish for 20 s.\n"
+         "\n"
+         "While it holds its task the command can say what it does, or make more work of it:\n"
+         "  \"$AGENTCTL\" task subtask add \"$AGENTD_TASK_ID\" --description \"reads the file\"\n"
+         "  \"$AGENTCTL\" task add-tasks \"$AGENTD_TASK_ID\" more.json --before reviewer"},
+    {0},
+};

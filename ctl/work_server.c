@@ -14,13 +14,22 @@ enum {
 };
 
 static json_t *
-role_list(const struct work *work)
+text_list(const struct option_words *words)
 {
-	json_t *roles = json_array();
+	json_t *texts = json_array();
 
-	for (int i = 0; i < work->roles->count; i++)
-		json_array_append_new(roles, json_string(work->roles->items[i]));
-	return roles;
+	for (int i = 0; i < words->count; i++)
+		json_array_append_new(texts, json_string(words->items[i]));
+	return texts;
+}
+
+/* What the agent can do: as it was said, else its roles. */
+static json_t *
+capability_list(const struct work *work)
+{
+	const struct option_words *given = &work->ctl->options[OPTION_CAPABILITY];
+
+	return text_list(given->count ? given : work->roles);
 }
 
 static char *
@@ -63,7 +72,7 @@ send_register(struct work *work)
 	json_t *body =
 	    json_pack("{s:s, s:s, s:s, s:s, s:o, s:I}", "agent_id", work->agent_id, "name", name ? name : work->agent_id,
 	              "role", work->roles->items[0], "description", "a command run by agentctl work", "capabilities",
-	              role_list(work), "max_concurrent", (json_int_t)work->concurrency);
+	              capability_list(work), "max_concurrent", (json_int_t)work->concurrency);
 
 	INVARIANT(body);
 	work->registering = work_send(work, "POST", "/agents", take_text(body), 0, register_done, NULL);
@@ -145,11 +154,13 @@ send_lease(struct work *work, long slots)
 
 	if (work->max_tasks)
 		slots = MIN(slots, work->max_tasks - work->leased);
-	body = json_pack("{s:o, s:s, s:I, s:i}", "roles", role_list(work), "agent_id", work->agent_id, "max",
+	body = json_pack("{s:o, s:s, s:I, s:i}", "roles", text_list(work->roles), "agent_id", work->agent_id, "max",
 	                 (json_int_t)slots, "wait_s", WAIT_S);
 	INVARIANT(body);
 	if (work->lease_s)
 		json_object_set_new(body, "lease_s", json_integer(work->lease_s));
+	if (ctl_flag(work->ctl, OPTION_CAPABILITY))
+		json_object_set_new(body, "capabilities", capability_list(work));
 	work->leasing =
 	    work_send(work, "POST", "/tasks/lease", take_text(body), WAIT_S * 1000 + WAIT_SLACK_MS, lease_done, NULL);
 }

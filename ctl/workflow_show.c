@@ -127,8 +127,8 @@ failure_reason(const json_t *workflow)
 	return NULL;
 }
 
-static enum ctl_exit
-report_end(const json_t *workflow)
+enum ctl_exit
+workflow_report_end(const json_t *workflow)
 {
 	const char *status = output_string(workflow, "status", "");
 	char *what = NULL, *next = NULL, *why;
@@ -170,5 +170,5 @@ workflow_show_result(const struct ctl *ctl, const json_t *workflow)
 		output_object(ctl, workflow, head_fields, "id");
 	else if (!output_json(ctl, workflow))
 		print_result(ctl, workflow);
-	return report_end(workflow);
+	return workflow_report_end(workflow);
 }

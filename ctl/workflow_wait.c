@@ -20,8 +20,8 @@ struct wait {
 	int64_t pause_ms;
 };
 
-static bool
-is_final(const json_t *workflow)
+bool
+workflow_is_final(const json_t *workflow)
 {
 	const char *status = output_string(workflow, "status", "");
 
@@ -33,7 +33,7 @@ give_up(const struct wait *wait, enum ctl_exit code, const char *why)
 {
 	char *next = NULL;
 
-	INVARIANT(asprintf(&next, "agentctl workflow get %s --wait", wait->id) >= 0);
+	INVARIANT(asprintf(&next, "agentctl workflow watch %s", wait->id) >= 0);
 	output_error(code, "the workflow was not awaited to its end; it goes on.", why, next);
 	free(next);
 	return code;
@@ -90,7 +90,7 @@ look(struct wait *wait, json_t **final_r)
 	if (http_call_ok(call) && json_is_object(call->json)) {
 		note_return(wait);
 		progress_show(&wait->progress, call->json);
-		if (is_final(call->json))
+		if (workflow_is_final(call->json))
 			*final_r = json_incref(call->json);
 	} else if (!http_call_may_retry(call)) {
 		code = http_call_report(wait->ctl, call, "cannot follow the workflow.");
@@ -135,7 +135,7 @@ workflow_wait(const struct ctl *ctl, const char *id, json_t **workflow_r)
 	if (ctl->timeout_s > 0)
 		wait.deadline = duration_now_ms() + (int64_t)(ctl->timeout_s * 1000);
 	INVARIANT(asprintf(&farewell,
-	                   "\nagentctl: interrupted; the workflow goes on.\n  next: agentctl workflow get %s --wait\n",
+	                   "\nagentctl: interrupted; the workflow goes on.\n  next: agentctl workflow watch %s\n",
 	                   wait.path + strlen("/workflows/")) >= 0);
 	terminal_set_farewell(farewell);
 	code = wait_loop(&wait, workflow_r);

@@ -8,7 +8,8 @@
 
 Control: POST /reset; POST /set (merges into the state); POST /down and /up (the API's socket closes and comes back on the
 same port); GET /wait?method=&path=REGEX&count=N waits until N such requests have come and prints the bodies of all of them,
-one a line; GET /count?method=&path=REGEX. Nothing here sleeps: all waiting is on conditions.
+one a line; GET /count?method=&path=REGEX; GET /headers?method=&path=REGEX&name= prints the
+header of each such request, one a line. Nothing here sleeps: all waiting is on conditions.
 """
 import json
 import os
@@ -37,12 +38,12 @@ class Stub:
 
     def reset(self):
         self.records = []
-        # answers: [{method, path (regex), status, body, times, headers, hold}] go before the canned ones.
+        # answers: [{method, path (regex), status, body, times, headers, hold, drop}] go before the canned ones.
         self.state = {"answers": [], "tasks": [], "steps": [], "lists": {}, "raw": {}}
 
-    def record(self, method, path, body):
+    def record(self, method, path, body, headers):
         with self.changed:
-            self.records.append((method, path, body))
+            self.records.append((method, path, body, headers))
             self.changed.notify_all()
 
     def matching(self, method, path):
@@ -105,9 +106,9 @@ class Quiet(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(raw)
 
-    def problem(self, status, code, detail, **more):
+    def problem(self, status, code, detail, headers=(), **more):
         self.answer(status, {"type": "about:blank", "title": code.replace("_", " "), "status": status, "detail": detail,
-                             "code": code, "request_id": "r-1", **more}, "application/problem+json")
+                             "code": code, "request_id": "r-1", **more}, "application/problem+json", headers)
 
 
 class Api(Quiet):
@@ -128,7 +129,7 @@ class Api(Quiet):
     def do(self):
         path = self.path.removeprefix("/api/v1")
         body = self.body()
-        STUB.record(self.command, path, body)
+        STUB.record(self.command, path, body, self.headers)
         with STUB.changed:
             scripted = STUB.override(self.command, path)
         if scripted:
@@ -147,11 +148,14 @@ class Api(Quiet):
             # Silent until the state changes or the client leaves.
             with STUB.changed:
                 STUB.changed.wait_for(lambda: STUB.state.get("released"), scripted["hold"])
-        if "raw" in scripted:
+        if "drop" in scripted:
+            # The request has come; its answer is lost.
+            self.close_connection = True
+        elif "raw" in scripted:
             self.answer(scripted["status"], scripted["raw"].encode(), scripted.get("kind", "application/json"))
         elif scripted["status"] >= 400:
             self.problem(scripted["status"], scripted.get("code", "scripted"), scripted.get("detail", "as the test wants"),
-                         **scripted.get("more", {}))
+                         scripted.get("headers", {}), **scripted.get("more", {}))
         else:
             self.answer(scripted["status"], scripted.get("body", {}), headers=scripted.get("headers", {}))
 
@@ -247,6 +251,8 @@ class Control(Quiet):
         found = STUB.wait_for(query["method"], query["path"], count)
         if url.path == "/count":
             self.answer(200, f"{len(found)}\n".encode(), "text/plain")
+        elif url.path == "/headers":
+            self.answer(200, "".join(f"{r[3].get(query['name'])}\n" for r in found).encode(), "text/plain")
         else:
             self.answer(200 if len(found) >= count else 504, "".join(r[2] + "\n" for r in found).encode(), "text/plain")
 

@@ -1,0 +1,192 @@
+#!/bin/bash
+# test_agentctl_groups.sh - the groups of agentctl: what each command sends, what it shows, what it exits with.
+# shellcheck disable=SC2016,SC2034,SC2154
+# shellcheck source=tests/http/agentctl_stub.bash disable=SC1091
+. "$(dirname "$0")/agentctl_stub.bash" || exit 1
+
+headers() { ask GET "/headers?method=$1&path=$2&name=$3"; }
+# answer METHOD PATH-REGEX STATUS BODY: the one scripted answer.
+answer() { setup '{"answers":[{"method":"'"$1"'","path":"'"$2"'","status":'"$3"',"body":'"$4"'}]}'; }
+printf '[{"key":"a","role":"sena"},{"key":"b","role":"rune","depends_on":["a"]}]' >"$work/graph.json"
+
+section "help, completion, the manual page"
+run help
+is "the overview names the groups" "$out" "*workflow  *schedule  *task  *memory  *"
+run help task
+is "a group names its commands" "$out" "*task dead redrive \[ID\]...*"
+run help task dead list
+exits "a command of three words has help" 0
+run task
+exits "a group alone" 2
+run task frobnicate
+is "says where the commands of the group are" "$err" "*no command \"task frobnicate\"*next: agentctl help task*"
+run task explain
+is "what is missing has its name" "$err" "*something is missing after the command: ID*"
+for shell in bash zsh fish; do
+	run completion $shell
+	exits "completion $shell" 0
+done
+run completion tcsh
+exits "another shell" 2
+# complete WORDS...: what bash offers for the last word.
+complete_words() {
+	"$agentctl" completion bash >"$work/completion"
+	bash -c '. "$1"; shift; COMP_WORDS=(agentctl "$@"); COMP_CWORD=$#; _agentctl; echo "${COMPREPLY[*]}"' - "$work/completion" "$@"
+}
+is "the first word" "$(complete_words wo)" "workflow work"
+is "the second" "$(complete_words workflow re)" "retry resume"
+is "the third" "$(complete_words task dead '')" "list redrive"
+is "options of the command" "$(complete_words task dead redrive --ma)" "--max"
+is "options between the words" "$(complete_words -o json task --role r dead '')" "list redrive"
+is "an option that takes one of a few" "$(complete_words schedule create --overlap '')" "skip queue cancel"
+is "files" "$(cd "$work" && complete_words workflow run --tasks gr)" "graph.json"
+run help --man
+is "the manual page" "$out" ".TH AGENTCTL 1*.SS agentctl task dead redrive*"
+if command -v groff >/dev/null; then
+	groff -man -Tascii -P-cbou -ww "$work/out" >"$work/page" 2>"$work/complaints"
+	is "groff has nothing to complain about" "$(cat "$work/complaints")" ""
+	is "the page reads as the table says" "$(grep -c -- ' --send-back$' "$work/page")" 1
+fi
+
+section "creating: Idempotency-Key and another try"
+setup '{"answers":[{"method":"POST","path":"^/tasks$","drop":true,"times":1},
+ {"method":"POST","path":"^/tasks$","status":409,"code":"idempotency_in_flight","times":1},
+ {"method":"POST","path":"^/tasks$","status":503,"times":1},
+ {"method":"POST","path":"^/tasks$","status":201,"body":{"id":"t-1"}}]}'
+run task create --role sena -o name
+exits "a lost answer, the first try still in flight, a 503" 0
+is "the task is there" "$out" "t-1"
+is "said once" "$(grep -c 'trying again' "$work/err")" 1
+is "four tries" "$(ask GET '/count?method=POST&path=^/tasks$')" 4
+is "one key" "$(headers POST '^/tasks$' Idempotency-Key | sort -u | grep -cE '^[0-9a-f]{32}$')" 1
+first=$(headers POST '^/tasks$' Idempotency-Key | head -1)
+answer POST '^/tasks$' 201 '{"id":"t-2"}'
+run task create --role sena
+is "another command has another key" "$([ "$first" != "$(headers POST '^/tasks$' Idempotency-Key)" ] && echo other)" other
+setup '{"answers":[{"method":"POST","path":"^/tasks$","status":503,"headers":{"Retry-After":"3600"}}]}'
+run task create --role sena --timeout 5
+exits "a Retry-After beyond --timeout is not waited for" 6
+is "one try" "$(ask GET '/count?method=POST&path=^/tasks$')" 1
+setup '{"answers":[{"method":"POST","path":"^/tasks$","status":422}]}'
+run task create --role sena
+is "a refusal is final" "$(ask GET '/count?method=POST&path=^/tasks$')" 1
+ask POST /down
+run task create --role sena
+exits "nobody there is said at once" 6
+ask POST /up
+
+section "workflow"
+setup '{}'
+run workflow run --tasks "$work/graph.json" --deadline 60 -q
+is "a graph of one's own" "$(await POST '^/workflows$')" '{"deadline_s":60,"tasks":\[{"key":"a",*,"depends_on":\["a"\]}\],"description":"*graph.json"}'
+echo '{"tasks":7}' >"$work/none.json"
+run workflow run --tasks "$work/none.json"
+is "no tasks in the file" "$err" "*neither an array of tasks*next: write \[{*"
+run workflow run --tasks "$work/graph.json" --template review
+exits "two graphs" 2
+run workflow run --tasks "$work/graph.json" --deadline soon
+is "a deadline is a number" "$err" '*--deadline must be 1 to 31536000, not "soon"*'
+setup '{"lists":{"/workflows":[]}}'
+run workflow list --label team=core --schedule s-1 --template review
+await GET '/workflows\?template=review%26label=team%253Acore%26schedule_id=s-1' >/dev/null
+result $? "the filters of the list"
+answer GET '/workflows/w-1/graph' 200 '{"id":"w-1","status":"running","nodes":[
+ {"id":"1","key":"analyst","role":"sena","status":"completed","round":2},{"id":"2","key":"gate\u001b","role":"lubit","status":"processing"},
+ {"id":"3","key":"executor","status":"blocked"},{"id":"4","key":"reviewer","role":"rune","status":"blocked"},{"id":"5","key":"alone","status":"cancelled","skipped":true}],
+ "edges":[{"from":"1","to":"2","kind":"dependency"},{"from":"2","to":"3","kind":"dependency"},{"from":"1","to":"3","kind":"dependency"},
+ {"from":"3","to":"4","kind":"dependency"},{"from":"2","to":"4","kind":"dependency"},{"from":"2","to":"1","kind":"revision"}]}'
+run workflow graph w-1
+is "the tree" "$out" 'workflow w-1  running
+analyst (sena)  completed, round 2
+└─ gate\\x1b (lubit)  processing  may send back to analyst
+   └─ executor  blocked  also after analyst
+      └─ reviewer (rune)  blocked  also after gate\\x1b
+alone  skipped'
+run workflow graph w-1 --dot
+is "for graphviz" "$out" 'digraph "w-1" {*"analyst" -> "gate\\\\x1b";*style=dashed*}'
+run workflow graph w-1 -o json
+is "the graph as JSON" "$out" '*"edges": \[*'
+answer GET '/workflows/w-1/graph' 200 '{"id":"w-1","nodes":[{"id":"1","key":"a"},{"id":"2","key":"b"}],"edges":[{"from":"1","to":"2"},{"from":"2","to":"1"},{"from":"9","to":"1"}]}'
+run workflow graph w-1
+exits "a circle, and an edge from nowhere, hold nobody up" 0
+answer PATCH '/workflows/w-1' 200 '{"id":"w-1","paused":true}'
+run workflow pause w-1
+is "pause" "$(await PATCH /workflows/w-1)" '{"paused":true}'
+run workflow resume w-1 -o name
+is "resume" "$(await PATCH /workflows/w-1 2 | tail -1) $out" '{"paused":false} w-1'
+event() { printf '{"id":"%s","at":"2026-11-23T01:02:03.5Z","kind":"%s","subject":"%s","workflow_id":"w-1","data":%s}' "$@"; }
+setup '{"steps":[{"id":"w-1","status":"running","tasks":[]},{"id":"w-1","status":"failed","error_message":"no way","tasks":[]}],"answers":[
+ {"method":"GET","path":"/workflows/w-1/events.wait_s","status":200,"body":{"items":['"$(event 1 task.leased t-1 '{"by":"a"}')"'],"next_cursor":"1"}},
+ {"method":"GET","path":"/workflows/w-1/events.after=1","status":200,"times":1,"body":{"items":['"$(event 2 workflow.failed w-1 null)"'],"next_cursor":"2"}},
+ {"method":"GET","path":"/workflows/w-1/events.after=2","status":200,"body":{"items":[],"next_cursor":"2"}}]}'
+run workflow watch w-1 --events
+exits "watch --events of one that fails" 8
+is "all its events" "$out" '2026-11-23T01:02:03Z  task.leased  t-1  {"by":"a"}
+2026-11-23T01:02:03Z  workflow.failed  w-1'
+is "and why" "$err" "*it is failed*no way*"
+
+section "task"
+answer GET '/tasks/t-1/explain' 200 '{"id":"t-1","status":"blocked","runnable":false,"reasons":[
+ {"code":"dependency","detail":"it waits for the task \"a\", which is processing","frees":"the end of a"},{"code":"no_agent","detail":"No agent has the role."}],
+ "queue":{"name":"sena","ahead":3,"ready":5},"agents":{"live":2,"idle":0}}'
+run task explain t-1
+is "the reasons as sentences" "$out" 'The task t-1 is blocked and cannot run yet.
+  1. It waits for the task "a", which is processing.
+     What frees it: the end of a
+  2. No agent has the role.
+Queue sena: 3 tasks go before it; 5 ready to run.
+Agents that could take it: 2 alive, 0 idle.'
+answer POST '/tasks/t-1/reject' 200 '{"id":"t-1","status":"completed"}'
+run task reject t-1 --comment "not yet" --send-back
+is "a decision" "$(await POST /reject)" '{"comment":"not yet","send_back":true}'
+is "is said" "$err" "*t-1 is sent back for another round.*"
+run task delete t-1
+is "deleting asks" "$err" "*no terminal to ask*next: agentctl task delete t-1 --yes*"
+answer DELETE '/tasks/t-1' 200 '{}'
+python3 "$stub" pty "$work/shown" 'N]=yes\n' -- "$agentctl" task delete t-1
+is "and takes a yes" "$? $(tail -1 "$work/shown" | tr -d '\r')" "0 *the task t-1 is deleted."
+python3 "$stub" pty "$work/shown" 'N]=\n' -- "$agentctl" task delete t-1
+is "nothing else" "$?" 1
+run task delete a/b --yes
+await DELETE '/tasks/a%252Fb' >/dev/null
+result $? "an id is encoded"
+
+section "template, schedule, limit, agent"
+answer PUT '/templates/' 200 '{"name":"graph","version":2}'
+run template apply "$work/graph.json"
+is "the name is that of the file" "$(await PUT '^/templates/graph$')" '{"tasks":\[*'
+is "its version is shown" "$out" "NAME*graph*VERSION*2"
+printf '{"name":"named","description":"d","tasks":[]}' >"$work/t.json"
+run template apply "$work/t.json"
+is "or the one in it" "$(await PUT '^/templates/named$')" '{"description":"d","tasks":\[\]}'
+run template apply "$work/t.json" --name other -q
+await PUT '^/templates/other$' >/dev/null
+result $? "or the one given"
+run template apply - </dev/null
+exits "nothing on standard input" 1
+answer POST '/schedules' 201 '{"id":"s-1","name":"daily","next_at":"2026-11-24T00:00:00.000000Z"}'
+run schedule create --name daily --cron "0 9 * * 1-5" --zone Asia/Seoul --template review --overlap skip --catch-up one --input '{"a":1}'
+is "a schedule" "$(await POST '^/schedules$')" '{"name":"daily","cron":"0 9 \* \* 1-5","time_zone":"Asia/Seoul","template":"review","input_data":{"a":1},"overlap":"skip","catch_up":"one"}'
+is "when it comes next" "$out" "*NEXT *2026-11-24T00:00:00Z*"
+run schedule create --name daily --cron "0 9 * * 1-5"
+is "what shall it start?" "$err" "*--template or --tasks is missing*"
+answer POST '/schedules/s-1/run' 201 '{"id":"w-7","status":"pending"}'
+run schedule run s-1 -o name
+is "run now" "$out" w-7
+answer PATCH '/schedules/s-1' 200 '{"id":"s-1"}'
+run schedule pause s-1
+is "pause" "$(await PATCH /schedules/s-1)" '{"active":false}'
+answer PUT '/limits/one' 200 '{"name":"one"}'
+run limit put one --kind rate --key label --label customer --match kim --value 10 --window 1
+is "a limit" "$(await PUT /limits/one)" '{"kind":"rate","key":"label","value":10,"window_s":1,"label":"customer","match":"kim"}'
+run limit put one --kind rate
+is "what is missing" "$err" "*--key is missing*next: agentctl help limit put*"
+setup '{"lists":{"/agents":[{"agent_id":"a-1","status":"busy"},{"agent_id":"a-2","status":"idle"}],
+ "/tasks":[{"leased_by":"a-1"},{"leased_by":"other"},{"leased_by":"a-1"}]}}'
+run agent list
+is "how many tasks each runs, over all pages" "$out" "*a-1 *busy *- *2 *a-2 *idle *- *0 *"
+answer GET '/agents/a-1/metrics' 200 '{"tasks":{"completed":7},"p95_ms":12.5}'
+run agent metrics a-1
+is "an agent's metrics" "$out" "tasks*completed 7*p95_ms*12.5"
+
+finish_tests
