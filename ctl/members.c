@@ -28,6 +28,8 @@ print_plain(FILE *out, const json_t *value)
 			fputs(i ? "\n" : "", out);
 			print_plain(out, member);
 		}
+	} else if (json_is_null(value)) {
+		fputc('-', out);
 	} else if (json_is_string(value)) {
 		fputs(json_string_value(value), out);
 	} else {
@@ -36,7 +38,7 @@ print_plain(FILE *out, const json_t *value)
 }
 
 static void
-print_section(const char *name, const json_t *value)
+print_section(const char *name, const json_t *value, int width)
 {
 	char *text = NULL, *safe, *line, *rest;
 	size_t len = 0;
@@ -50,7 +52,7 @@ print_section(const char *name, const json_t *value)
 	for (bool first = true; (line = strsep(&rest, "\n")); first = false) {
 		char *label = text_escape(first ? name : "", first ? strlen(name) : 0);
 
-		text_write_fitted(stdout, label, MAX(14, text_width(label) + 2));
+		text_write_fitted(stdout, label, width);
 		puts(line);
 		free(label);
 	}
@@ -63,8 +65,10 @@ members_show(const struct ctl *ctl, json_t *object)
 {
 	json_t *section;
 	const char *name;
+	int width = 14;
 
 	if (output_json(ctl, object))
 		return;
-	json_object_foreach(object, name, section) print_section(name, section);
+	json_object_foreach(object, name, section) width = MAX(width, (int)strlen(name) + 2);
+	json_object_foreach(object, name, section) print_section(name, section, width);
 }

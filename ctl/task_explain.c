@@ -46,7 +46,7 @@ print_head(const struct ctl *ctl, const json_t *answer)
 	print_text(output_string(answer, "id", ctl->args.items[0]));
 	printf(" is %s%s%s", colour, status, *colour ? OUTPUT_PLAIN : "");
 	if (json_is_true(json_object_get(answer, "runnable")))
-		fputs(" and can run now", stdout);
+		fputs(" and ready to run", stdout);
 	else if (!ended && strcmp(status, "processing") != 0)
 		fputs(" and cannot run yet", stdout);
 	fputs(".\n", stdout);
