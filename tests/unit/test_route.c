@@ -87,7 +87,7 @@ test_methods_of_a_path_are_exactly_its_rows(void **state UNUSED)
 		assert_int_equal(allowed(path), expected);
 	}
 	assert_int_equal(allowed("/api/v1/agents"), 1u << HTTP_GET | 1u << HTTP_POST);
-	assert_int_equal(allowed("/api/v1/agents/smith"), 1u << HTTP_GET | 1u << HTTP_DELETE);
+	assert_int_equal(allowed("/api/v1/agents/smith"), 1u << HTTP_GET | 1u << HTTP_PATCH | 1u << HTTP_DELETE);
 	assert_int_equal(allowed("/livez"), 1u << HTTP_GET);
 	assert_string_equal(operation(HTTP_DELETE, "/livez"), "none");
 	assert_string_equal(operation(HTTP_POST, "/api/v1/agents/smith"), "none");
