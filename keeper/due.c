@@ -7,6 +7,7 @@ found(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_looked(duty, result->count >= 1000);
 	if (result->status == DB_OK)
 		for (int row = 0; row < result->count; row++)
 			wake_queue(duty->keeper->heritage, strtoll(db_get(result, row, "tenant").data, NULL, 10),

@@ -31,9 +31,16 @@ struct duty {
 	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
 	struct keeper *keeper;
 	int64_t due_us;
+	int64_t began_us;
+	int64_t rest_us;
 	bool running;
 };
 
+/*
+ * The duty knows what there is to do; full: there is more. A look that took long is followed by a longer rest: indexes
+ * are full of dead entries while an old snapshot is open, and reading them is not to keep a processor busy.
+ */
+void duty_looked(struct duty *duty, bool full);
 void duty_done(struct duty *duty);
 
 void leases_run(struct keeper *keeper, struct duty *duty);    /* leases.c */

@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 20000 };
+enum { TICK_US = 20000, REST = 5, REST_MOST_US = 5000000 };
 
 static struct duty duties[] = {
     {.name = "leases", .run = leases_run},
@@ -36,12 +36,18 @@ static struct duty duties[] = {
 };
 
 void
+duty_looked(struct duty *duty, bool full)
+{
+	duty->rest_us = full ? 0 : MIN((clock_steady_us() - duty->began_us) * REST, (int64_t)REST_MOST_US);
+}
+
+void
 duty_done(struct duty *duty)
 {
 	int64_t pause_ms = duty->pause_ms ? duty->pause_ms : duty->keeper->heritage->config->keeper_interval_ms;
 
 	duty->running = false;
-	duty->due_us = clock_steady_us() + pause_ms * 1000;
+	duty->due_us = clock_steady_us() + MAX(pause_ms * 1000, duty->rest_us);
 }
 
 static void
@@ -83,6 +89,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		if (!duties[i].running && now_us >= duties[i].due_us) {
 			duties[i].running = true;
+			duties[i].began_us = now_us;
 			duties[i].run(keeper, &duties[i]);
 		}
 }

@@ -3,7 +3,9 @@
 #include "api.h"
 #include "ask.h"
 #include "body.h"
+#include "clock.h"
 #include "config.h"
+#include "floors.h"
 #include "json_write.h"
 #include "rows.h"
 #include "settle.h"
@@ -15,12 +17,12 @@
 
 enum { ROLES, AGENT_ID, MAX_TASKS, WAIT_S, LEASE_S, CAPABILITIES, FIELDS }; /* the order of fields_lease */
 
-/* The parameters of both statements, made once. */
+/* The parameters of both statements, made once but for the floors. */
 struct lease {
 	struct slice agent_id;
 	int64_t wait_us;
-	const struct slice *plain;
-	const struct slice *closely;
+	struct slice *plain;
+	struct slice *closely;
 };
 
 static void
@@ -87,16 +89,37 @@ seconds(struct slice text)
 	return strtod(digits, NULL);
 }
 
+static struct slice
+write_floors(struct request *request, const struct waiter_wish *wish, bool special)
+{
+	return floors_write(waiters_floors(request->worker->waiters), request->principal.tenant, special, wish->queues,
+	                    wish->queue_count, clock_steady_us(), &request->arena);
+}
+
 static void
 choose(struct request *request, struct waiter_wish *wish)
 {
 	const struct lease *lease = request->state;
 	bool plain = agents_seen_note(request->worker->agents, request->principal.tenant, lease->agent_id, lease->wait_us) &&
 	             !wish->look_closer;
+	struct slice *values = plain ? lease->plain : lease->closely;
 
 	wish->query = plain ? QUERY_TASK_LEASE : QUERY_TASK_LEASE_CLOSELY;
-	wish->values = plain ? lease->plain : lease->closely;
+	wish->values = values;
 	wish->personal = !plain;
+	ask_set(values, wish->query, "floors", write_floors(request, wish, false));
+	if (!plain)
+		ask_set(values, wish->query, "floors_special", write_floors(request, wish, true));
+}
+
+/* True if limits held back what stood first: there may be more behind it. */
+static bool
+note(struct request *request, const struct db_result *result)
+{
+	int again = db_column(result, "_again");
+
+	floors_add(waiters_floors(request->worker->waiters), db_get(result, 0, "_slow"), clock_steady_us(), &request->arena);
+	return again >= 0 && slice_is(db_cell(result, 0, again), "t");
 }
 
 static struct slice *
@@ -117,7 +140,7 @@ enum step
 api_lease(struct request *request)
 {
 	struct field_value fields[FIELDS];
-	struct waiter_wish wish = {.choose = choose, .write = write_lease, .undo = give_back};
+	struct waiter_wish wish = {.choose = choose, .note = note, .write = write_lease, .undo = give_back};
 	struct lease *lease = arena_zero(&request->arena, sizeof(*lease));
 	struct slice *closely;
 	struct slice queues;

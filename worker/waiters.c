@@ -7,10 +7,12 @@
 #include "waiters.h"
 #include "clock.h"
 #include "crypto.h"
+#include "floor_looks.h"
 
 #include <uthash.h>
 
 enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256 };
+enum { POLL_REST = 10, POLL_REST_MOST_US = 15000000 }; /* times as long as the poll took */
 
 /* A waiter's place in one line. */
 struct place {
@@ -59,8 +61,13 @@ struct waiters {
 	int64_t wheel_at;                /* the slot that was looked at last, counted from the beginning of time */
 	uint64_t turns;
 	int64_t poll_us;
+	int64_t polled_us; /* by the steady clock */
+	struct buf poll_heavy;
+	struct slice poll_values[QUERY_PARAMS_MAX];
 	bool polling;
 	int count;
+	struct floors *floors;
+	struct floor_looks *floor_looks;
 };
 
 static void ask(struct waiter *waiter);
@@ -291,9 +298,9 @@ answered(void *arg, const struct db_result *result)
 	bool rows = result->status == DB_OK && result->count > 0;
 	bool got = rows && db_get(result, 0, "id").data;
 	bool go_on = got;
+	bool again = rows && waiter->wish.note && waiter->wish.note(waiter->request, result);
 
-	/* A row without an id: limits held back what stood first in the queue; there may be more behind it. */
-	if (rows && !got && waiter->tries++ < ASK_AGAIN_MAX) {
+	if (again && !got && waiter->tries++ < ASK_AGAIN_MAX) {
 		waiter->wish.look_closer = true;
 		ask(waiter);
 		return;
@@ -371,8 +378,10 @@ polled(void *arg, const struct db_result *result)
 {
 	struct waiters *waiters = arg;
 	char key[400];
+	int64_t took_us = clock_steady_us() - waiters->polled_us;
 
 	waiters->polling = false;
+	waiters->poll_us = MAX(waiters->poll_us, clock_mono_us() + MIN(took_us * POLL_REST, POLL_REST_MOST_US));
 	for (int row = 0; result->status == DB_OK && row < result->count; row++) {
 		int64_t tenant = strtoll(db_get(result, row, "tenant").data, NULL, 10);
 		struct line *line = find_line(waiters, tenant, db_get(result, row, "queue"), key);
@@ -392,7 +401,11 @@ poll_queues(struct waiters *waiters, int64_t now_us)
 	if (waiters->count == 0 || waiters->polling)
 		return;
 	waiters->polling = true;
-	db_send(waiters->worker->db, QUERY_READY_QUEUES, NULL, polled, waiters);
+	waiters->polled_us = clock_steady_us();
+	buf_clear(&waiters->poll_heavy, SIZE_MAX);
+	floors_list(waiters->floors, &waiters->poll_heavy);
+	waiters->poll_values[db_param(QUERY_READY_QUEUES, "heavy")] = buf_slice(&waiters->poll_heavy);
+	db_send(waiters->worker->db, QUERY_READY_QUEUES, waiters->poll_values, polled, waiters);
 }
 
 /* Waiters whose time is up; what is asking ends with its answer. After a jump of the clock some are early: not yet. */
@@ -427,6 +440,13 @@ waiters_tick(struct waiters *waiters, int64_t now_us)
 		end_slot(waiters, (int)(++waiters->wheel_at % SLOTS), now_us);
 	if (now_us >= waiters->poll_us)
 		poll_queues(waiters, now_us);
+	floor_looks_tick(waiters->floor_looks, clock_steady_us());
+}
+
+struct floors *
+waiters_floors(struct waiters *waiters)
+{
+	return waiters->floors;
 }
 
 void
@@ -460,6 +480,8 @@ waiters_new(struct worker *worker)
 	struct waiters *waiters = mem_zero(sizeof(*waiters));
 
 	waiters->worker = worker;
+	waiters->floors = floors_new();
+	waiters->floor_looks = floor_looks_new(worker, waiters->floors);
 	for (int slot = 0; slot < SLOTS; slot++)
 		TAILQ_INIT(&waiters->wheel[slot]);
 	waiters->wheel_at = clock_mono_us() / SLOT_US;
@@ -476,5 +498,8 @@ waiters_free(struct waiters *waiters)
 		HASH_DEL(waiters->lines, line);
 		free(line);
 	}
+	floor_looks_free(waiters->floor_looks);
+	floors_free(waiters->floors);
+	buf_free(&waiters->poll_heavy);
 	free(waiters);
 }

@@ -42,49 +42,102 @@ CASE WHEN l.workflow_id IS NULL THEN '{}' ELSE
 l.feedback, l.round, l.attempt, l.max_retries, l.timeout_ms / 1000 AS timeout_s, l.deadline_at, l.labels
 -- end
 
+-- macro: PLAIN
+tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND NOT special
+-- end
+
+-- macro: SPECIAL
+tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special
+-- end
+
+-- macro: FLOOR
+'epoch'::timestamptz + w.floors[p.priority] * interval '1 microsecond'
+-- end
+
+-- macro: PRIORITIES
+generate_series(10, 1, -1) AS p(priority)
+-- end
+
+-- macro: SLOW
+-- What took long to look at from its head: the caller is told, and comes with floors from then on (worker/floors.h).
+-- Not a matter of how much was found. Nothing is told to a caller without @floors.
+slow AS MATERIALIZED (
+    SELECT json_agg(json_build_array(tenant, queue, special)) AS queues FROM looked
+    WHERE ended - began > interval '2 milliseconds' + want * interval '5 microseconds' AND floors IS NULL
+      AND (SELECT floors IS NOT NULL FROM req WHERE ord = 1)
+)
+-- end
+
 -- name: task_lease :batch
 -- For tenants without limits and agents without a bound; a tenant that has limits by now gets nothing but a row without
--- an id, which says so. Requests are grouped by the queue they may take from; each
--- queue is selected from once, for all of them, because SKIP LOCKED does not skip what the same transaction locked.
+-- an id, which says so (_again). Requests are grouped by the queue they may take from; each queue is selected from once,
+-- for all of them, because SKIP LOCKED does not skip what the same transaction locked. A group's requests are arrays in
+-- order: upto[i] is the number of the last task that the i-th has room for. A queue with floors is looked at from these
+-- on, one priority after the other, and no more of them than are needed.
 WITH limited AS MATERIALIZED (
     SELECT id FROM tenants WHERE id = ANY(@tenant::int[]) AND throttles
 ), req AS MATERIALIZED (
-    SELECT * FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[])
-        WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, ord)
-), line AS MATERIALIZED (
-    SELECT r.ord, r.tenant, q.queue, r.want,
-        sum(r.want) OVER (PARTITION BY r.tenant, q.queue ORDER BY r.ord)::int AS upto
-    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
+    SELECT * FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[],
+            @floors::json[])
+        WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, floors, ord)
+), line AS (
+    SELECT r.ord, r.tenant, q.queue, r.want, r.floors ->> (q.nth - 1)::int AS floors,
+        sum(r.want) OVER (PARTITION BY r.tenant, q.queue ORDER BY r.ord) AS upto
+    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) WITH ORDINALITY AS q(queue, nth)
     WHERE r.tenant NOT IN (SELECT id FROM limited)
 ), wanted AS MATERIALIZED (
-    SELECT tenant, queue, max(upto) AS want FROM line GROUP BY tenant, queue ORDER BY tenant, queue
-), picked AS MATERIALIZED (
-    SELECT w.tenant, w.queue, t.*,
-        row_number() OVER (PARTITION BY w.tenant, w.queue ORDER BY t.priority DESC, t.ready_at, t.id) AS place
-    FROM wanted w CROSS JOIN LATERAL (
-        SELECT ctid AS tid, id, priority, ready_at FROM tasks
-        WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
-          AND NOT special
-        ORDER BY priority DESC, ready_at, id
-        LIMIT w.want FOR UPDATE SKIP LOCKED) t
+    SELECT tenant, queue, max(upto)::int AS want, min(floors)::int8[] AS floors, array_agg(ord ORDER BY ord) AS ords,
+        array_agg(upto ORDER BY ord) AS upto
+    FROM line GROUP BY tenant, queue ORDER BY tenant, queue
+), looked AS MATERIALIZED (
+    -- The last row of each queue is the time that it took.
+    SELECT w.tenant, w.queue, false AS special, w.want, w.floors, w.began, t.*,
+        w.ords[width_bucket(t.place - 1, w.upto) + 1] AS ord
+    FROM (SELECT *, clock_timestamp() AS began FROM wanted) w CROSS JOIN LATERAL (
+        SELECT *, row_number() OVER (ORDER BY priority DESC, ready_at, id) AS place, NULL::timestamptz AS ended
+        FROM (SELECT * FROM (
+                SELECT ctid AS tid, id, priority, ready_at FROM tasks
+                WHERE w.floors IS NULL AND {PLAIN}
+                ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) head
+            UNION ALL
+            SELECT * FROM (
+                SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
+                    SELECT ctid, id, priority, ready_at FROM tasks
+                    WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR}
+                    ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
+                WHERE w.floors IS NOT NULL LIMIT w.want) above) t
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, NULL, clock_timestamp()) t
 ), offered AS MATERIALIZED (
-    SELECT p.tid, l.ord, l.want,
-        row_number() OVER (PARTITION BY l.ord ORDER BY p.priority DESC, p.ready_at, p.id) AS nth
-    FROM picked p JOIN line l ON l.tenant = p.tenant AND l.queue = p.queue
-        AND p.place > l.upto - l.want AND p.place <= l.upto
+    SELECT tid, ord, row_number() OVER (PARTITION BY ord ORDER BY priority DESC, ready_at, id) AS nth
+    FROM looked WHERE id IS NOT NULL
 ), leased AS (
     UPDATE tasks t SET {LEASE_SET}
-    FROM offered o JOIN req r ON r.ord = o.ord
-    WHERE t.ctid = o.tid AND o.nth <= o.want
-    RETURNING o.ord, o.nth, t.*
-), {LEASE_CONSEQUENCES}
-SELECT r.ord, {LEASE_COLUMNS}
-FROM req r LEFT JOIN leased l ON l.ord = r.ord
+    FROM (SELECT o.tid, o.nth, r.ord, r.want, r.agent_id, r.lease_ms
+        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r -- hashed: see task_settle_alone
+    WHERE t.ctid = r.tid AND r.nth <= r.want
+    RETURNING r.ord, r.nth, t.*
+), {SLOW}, {LEASE_CONSEQUENCES}
+SELECT r.ord, {LEASE_COLUMNS}, r.tenant IN (SELECT id FROM limited) AS _again,
+    CASE WHEN r.ord = 1 THEN (SELECT queues FROM slow) END AS _slow
+FROM req r FULL JOIN leased l ON l.ord = r.ord
 WHERE l.id IS NOT NULL OR r.tenant IN (SELECT id FROM limited)
+    OR (r.ord = 1 AND (SELECT queues IS NOT NULL FROM slow))
 ORDER BY r.ord, l.nth;
 
 -- macro: WINDOW_START
 to_timestamp(floor(extract(epoch FROM now()) * 1000 / l.window_ms) * l.window_ms / 1000)
+-- end
+
+-- macro: CLOSER
+ctid AS tid, id, priority, ready_at, role, labels, requires, concurrency_key
+-- end
+
+-- macro: DOABLE
+-- What nobody of this batch can do is not looked at, however much of it there is.
+(requires IS NULL OR EXISTS (
+    SELECT FROM line l WHERE l.tenant = w.tenant AND l.queue = w.queue AND NOT EXISTS (
+        SELECT json_array_elements_text(t.requires) EXCEPT SELECT json_array_elements_text(l.capabilities))))
 -- end
 
 -- name: task_lease_closely :batch
@@ -99,52 +152,69 @@ FROM (SELECT DISTINCT tenant, agent_id FROM unnest(@tenant::int[], @agent_id::te
 SELECT pg_advisory_xact_lock(1635083380, t.id)
 FROM (SELECT id FROM tenants WHERE id = ANY(@tenant::int[]) AND throttles ORDER BY id) t;
 WITH asked AS MATERIALIZED (
-    SELECT r.ord, r.tenant, r.queues, r.agent_id, r.lease_ms, r.want, coalesce(r.capabilities, a.capabilities) AS capabilities,
+    SELECT r.ord, r.tenant, r.queues, r.agent_id, r.lease_ms, r.want, r.floors, r.floors_special,
+        coalesce(r.capabilities, a.capabilities) AS capabilities,
         least(a.max_concurrent - h.held, (
             SELECT min(l.value - CASE l.kind WHEN 'concurrency' THEN h.held ELSE coalesce((
                 SELECT c.started FROM limit_windows c
                 WHERE c.tenant = l.tenant AND c.counter = l.name || ':' || r.agent_id AND c.began_at = {WINDOW_START}), 0) END)
             FROM limits l
             WHERE l.tenant = r.tenant AND l.key = 'agent' AND (l.match IS NULL OR l.match = r.agent_id)))::int AS room
-    FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[], @capabilities::json[])
-            WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, capabilities, ord)
+    FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[], @capabilities::json[],
+            @floors::json[], @floors_special::json[])
+            WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, capabilities, floors, floors_special, ord)
         LEFT JOIN LATERAL (SELECT max_concurrent, capabilities FROM agents
             WHERE tenant = r.tenant AND agent_id = r.agent_id OFFSET 0) a ON true
         LEFT JOIN LATERAL (SELECT count(*)::int AS held FROM tasks
-            WHERE tenant = r.tenant AND leased_by = r.agent_id AND status = 'processing' OFFSET 0) h ON true
+            WHERE tenant = r.tenant AND leased_by = r.agent_id AND status = 'processing'
+              AND (a.max_concurrent IS NOT NULL OR EXISTS (
+                  SELECT FROM limits l WHERE l.tenant = r.tenant AND l.key = 'agent')) OFFSET 0) h ON true
 ), req AS MATERIALIZED (
     SELECT *, CASE WHEN room IS NULL THEN want
         ELSE greatest(0, least(want, room - coalesce(sum(want) OVER (PARTITION BY tenant, agent_id ORDER BY ord
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0))) END::int AS may
     FROM asked
 ), line AS MATERIALIZED (
-    SELECT r.ord, r.tenant, q.queue, r.may, r.capabilities
-    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
+    SELECT r.ord, r.tenant, q.queue, r.may, r.capabilities, r.floors ->> (q.nth - 1)::int AS floors,
+        r.floors_special ->> (q.nth - 1)::int AS floors_special
+    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) WITH ORDINALITY AS q(queue, nth)
     WHERE r.may > 0
 ), wanted AS MATERIALIZED (
-    SELECT tenant, queue, sum(may)::int AS want,
-        EXISTS (SELECT FROM limits l WHERE l.tenant = line.tenant AND l.key <> 'agent') AS limited
-    FROM line GROUP BY tenant, queue ORDER BY tenant, queue
-), found AS MATERIALIZED (
-    -- More than is wanted of those that may have to be passed over. What nobody of this batch can do is not looked at,
-    -- however much of it there is.
-    SELECT w.tenant, w.queue, t.*
-    FROM wanted w CROSS JOIN LATERAL (
+    -- More than is wanted of those that may have to be passed over.
+    SELECT tenant, queue, sum(may)::int + CASE WHEN special OR EXISTS (
+            SELECT FROM limits l WHERE l.tenant = line.tenant AND l.key <> 'agent') THEN 100 ELSE 0 END AS want,
+        special, min(CASE WHEN special THEN floors_special ELSE floors END)::int8[] AS floors
+    FROM line CROSS JOIN (VALUES (false), (true)) k(special) GROUP BY tenant, queue, special ORDER BY tenant, queue, special
+), looked AS MATERIALIZED (
+    SELECT w.tenant, w.queue, w.special, w.want, w.floors, w.began, t.*
+    FROM (SELECT *, clock_timestamp() AS began FROM wanted) w CROSS JOIN LATERAL (
         SELECT * FROM (
-            SELECT ctid AS tid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks
-            WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
-              AND NOT special
-            ORDER BY priority DESC, ready_at, id
-            LIMIT w.want + CASE WHEN w.limited THEN 100 ELSE 0 END FOR UPDATE SKIP LOCKED) plain
+            SELECT {CLOSER}, NULL::timestamptz AS ended FROM tasks
+            WHERE NOT w.special AND w.floors IS NULL AND {PLAIN}
+            ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) plain_head
         UNION ALL
         SELECT * FROM (
-            SELECT ctid, id, priority, ready_at, role, labels, requires, concurrency_key FROM tasks t
-            WHERE tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL
-              AND special AND (requires IS NULL OR EXISTS (
-                  SELECT FROM line l WHERE l.tenant = w.tenant AND l.queue = w.queue AND NOT EXISTS (
-                      SELECT json_array_elements_text(t.requires)
-                      EXCEPT SELECT json_array_elements_text(l.capabilities))))
-            ORDER BY priority DESC, ready_at, id LIMIT w.want + 100 FOR UPDATE SKIP LOCKED) special) t
+            SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
+                SELECT {CLOSER}, NULL::timestamptz FROM tasks
+                WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR}
+                ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
+            WHERE NOT w.special AND w.floors IS NOT NULL LIMIT w.want) plain_above
+        UNION ALL
+        SELECT * FROM (
+            SELECT {CLOSER}, NULL::timestamptz FROM tasks t
+            WHERE w.special AND w.floors IS NULL AND {SPECIAL} AND {DOABLE}
+            ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) special_head
+        UNION ALL
+        SELECT * FROM (
+            SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
+                SELECT {CLOSER}, NULL::timestamptz FROM tasks t
+                WHERE {SPECIAL} AND {DOABLE} AND priority = p.priority AND ready_at >= {FLOOR}
+                ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
+            WHERE w.special AND w.floors IS NOT NULL LIMIT w.want) special_above
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_timestamp()) t
+), found AS MATERIALIZED (
+    SELECT * FROM looked WHERE id IS NOT NULL
 ), fitting AS MATERIALIZED (
     -- Who of this batch could take it, as far as capabilities go.
     SELECT f.tid, l.ord, l.may, sum(l.may) OVER (PARTITION BY f.tid ORDER BY l.ord) AS upto,
@@ -191,9 +261,10 @@ WITH asked AS MATERIALIZED (
         AND (a.place - 1) % f.seats >= f.upto - f.may AND (a.place - 1) % f.seats < f.upto
 ), leased AS (
     UPDATE tasks t SET {LEASE_SET}
-    FROM offered o JOIN req r ON r.ord = o.ord
-    WHERE t.ctid = o.tid AND o.nth <= r.may
-    RETURNING o.tid, o.ord, o.nth, t.*
+    FROM (SELECT o.tid, o.nth, r.ord, r.may, r.agent_id, r.lease_ms
+        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r
+    WHERE t.ctid = r.tid AND r.nth <= r.may
+    RETURNING r.tid, r.ord, r.nth, t.*
 ), parked AS (
     UPDATE tasks t SET ready_at = NULL, parked = r.counter
     FROM refused r
@@ -214,14 +285,46 @@ WITH asked AS MATERIALIZED (
     GROUP BY tenant, counter, began_at
     ON CONFLICT (tenant, counter) DO UPDATE SET began_at = excluded.began_at,
         started = excluded.started + CASE WHEN w.began_at = excluded.began_at THEN w.started ELSE 0 END
-), {LEASE_CONSEQUENCES}
--- A row without an id says: something was passed over, so there may be more behind it; ask again.
-SELECT r.ord, {LEASE_COLUMNS}
-FROM req r LEFT JOIN leased l ON l.ord = r.ord
+), {SLOW}, {LEASE_CONSEQUENCES}
+-- A row without an id only tells what was slow, and _again: something was passed over, there may be more behind it.
+SELECT r.ord, {LEASE_COLUMNS}, (r.may > 0 AND EXISTS (SELECT FROM refused)) AS _again,
+    CASE WHEN r.ord = 1 THEN (SELECT queues FROM slow) END AS _slow
+FROM req r FULL JOIN leased l ON l.ord = r.ord
 WHERE l.id IS NOT NULL OR (r.may > 0 AND EXISTS (SELECT FROM refused))
+    OR (r.ord = 1 AND (SELECT queues IS NOT NULL FROM slow))
 ORDER BY r.ord, l.nth;
 
+-- macro: FLOORS_OF
+w AS MATERIALIZED (SELECT @tenant::int AS tenant, @queue::text AS queue, @special::bool AS special,
+    @floors::text::int8[] AS floors)
+-- end
+
+-- name: task_floors :many
+-- The floors of one queue anew: what is ready first of each priority, above the floors that it has. What becomes ready
+-- gets the time at which its transaction began; two seconds are left for those that have not committed yet.
+WITH {FLOORS_OF}
+SELECT p.priority, (extract(epoch FROM least(t.ready_at, now() - interval '2 seconds')) * 1000000)::int8 AS floor_us
+FROM w CROSS JOIN {PRIORITIES} LEFT JOIN LATERAL (
+    (SELECT ready_at FROM tasks
+        WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR} ORDER BY ready_at LIMIT 1)
+    UNION ALL
+    (SELECT ready_at FROM tasks
+        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at >= {FLOOR} ORDER BY ready_at LIMIT 1)) t ON true;
+
+-- name: task_stragglers :many
+-- What is ready below the floors of one queue after all: a transaction that committed late, a task whose priority was
+-- changed. Beside the leases, because it reads all that is dead there.
+WITH {FLOORS_OF}
+SELECT p.priority, (extract(epoch FROM t.ready_at) * 1000000)::int8 AS floor_us
+FROM w CROSS JOIN {PRIORITIES} CROSS JOIN LATERAL (
+    (SELECT ready_at FROM tasks
+        WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at < {FLOOR} ORDER BY ready_at LIMIT 1)
+    UNION ALL
+    (SELECT ready_at FROM tasks
+        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at < {FLOOR} ORDER BY ready_at LIMIT 1)) t;
+
 -- name: task_heartbeat :batch
+-- gather: 50
 -- Prolongs leases, never past the deadline of the attempt. The same holder's cancelled task is answered, not refused.
 {LOCK_TASKS};
 WITH req AS MATERIALIZED (
@@ -236,15 +339,16 @@ WITH req AS MATERIALIZED (
     WHERE t.ctid = held.tid AND held.current_epoch = r.epoch AND held.current_status = 'processing'
     RETURNING t.tenant, t.id, t.epoch, t.lease_until
 )
-SELECT r.ord,
-    CASE WHEN b.id IS NOT NULL THEN 'ok' WHEN t.id IS NULL THEN 'not_found'
-        WHEN t.epoch = r.epoch AND t.status = 'cancelled' THEN 'ok' ELSE 'stale' END AS _result,
-    t.id, t.status, b.lease_until, (b.id IS NULL) AS cancel, t.epoch AS _epoch
-FROM req r
-    LEFT JOIN beat b ON b.tenant = r.tenant AND b.id = r.id AND b.epoch = r.epoch
+SELECT j.ord,
+    CASE WHEN j.beaten THEN 'ok' WHEN t.id IS NULL THEN 'not_found'
+        WHEN t.epoch = j.epoch AND t.status = 'cancelled' THEN 'ok' ELSE 'stale' END AS _result,
+    t.id, t.status, j.lease_until, NOT j.beaten AS cancel, t.epoch AS _epoch
+FROM (SELECT r.ord, r.tenant, r.id, r.epoch, b.id IS NOT NULL AS beaten, b.lease_until
+    FROM req r FULL JOIN beat b ON b.tenant = r.tenant AND b.id = r.id AND b.epoch = r.epoch -- hashed: see task_settle_alone
+    OFFSET 0) j
     LEFT JOIN LATERAL (SELECT id, status, epoch FROM tasks
-        WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
-ORDER BY r.ord;
+        WHERE tenant = j.tenant AND id = j.id OFFSET 0) t ON true
+ORDER BY j.ord;
 
 -- macro: PARKED_QUEUES
 -- The distinct queues in which tasks wait for the counter c, one index probe each.
@@ -314,23 +418,38 @@ WITH RECURSIVE ended AS (
 )
 {UNPARK};
 
+-- macro: BETWEEN
+(tenant, queue) > (s.tenant, s.queue) AND (tenant, queue) < (s.end_tenant, s.end_queue) ORDER BY tenant, queue
+-- end
+
 -- name: ready_queues :many
 -- all tenants: a worker asks for all that wait at it.
--- Which queues have work, one index probe each: nothing but the live part of the indexes is read.
-WITH RECURSIVE plain AS (
-    (SELECT tenant, queue FROM tasks
-        WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND NOT special ORDER BY tenant, queue LIMIT 1)
+-- Which queues have work, one index probe each: nothing but the live part of the indexes is read. heavy: the queues with
+-- floors, which the probes leave out: each of these is looked at above its floors.
+WITH RECURSIVE heavy AS MATERIALIZED (
+    SELECT tenant, queue, special, floors::int8[] AS floors
+    FROM json_to_recordset(@heavy::json) AS h(tenant int, queue text, special boolean, floors text)
+), spans AS MATERIALIZED (
+    SELECT special, tenant, queue,
+        coalesce(lead(tenant) OVER ordered, 2147483647) AS end_tenant, coalesce(lead(queue) OVER ordered, '') AS end_queue
+    FROM (SELECT special, tenant, queue FROM heavy UNION ALL VALUES (false, -1, ''), (true, -1, '')) b
+    WINDOW ordered AS (PARTITION BY special ORDER BY tenant, queue)
+), plain AS (
+    SELECT n.*, s.end_tenant, s.end_queue FROM spans s CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+        WHERE NOT s.special AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND NOT special
+          AND {BETWEEN} LIMIT 1) n
     UNION ALL
-    SELECT n.tenant, n.queue FROM plain q CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+    SELECT n.*, s.end_tenant, s.end_queue FROM plain s CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
         WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND NOT special
-          AND (tenant, queue) > (q.tenant, q.queue) ORDER BY tenant, queue LIMIT 1) n
+          AND {BETWEEN} LIMIT 1) n
 ), special AS (
-    (SELECT tenant, queue FROM tasks
-        WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special ORDER BY tenant, queue LIMIT 1)
+    SELECT n.*, s.end_tenant, s.end_queue FROM spans s CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+        WHERE s.special AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special
+          AND {BETWEEN} LIMIT 1) n
     UNION ALL
-    SELECT n.tenant, n.queue FROM special q CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+    SELECT n.*, s.end_tenant, s.end_queue FROM special s CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
         WHERE status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special
-          AND (tenant, queue) > (q.tenant, q.queue) ORDER BY tenant, queue LIMIT 1) n
+          AND {BETWEEN} LIMIT 1) n
 ), direct AS (
     (SELECT tenant, to_agent_id FROM messages WHERE status = 'sent' AND to_agent_id IS NOT NULL
         ORDER BY tenant, to_agent_id LIMIT 1)
@@ -346,5 +465,11 @@ WITH RECURSIVE plain AS (
 )
 SELECT tenant, queue FROM plain
 UNION SELECT tenant, queue FROM special
+UNION SELECT w.tenant, w.queue FROM heavy w
+    WHERE NOT w.special AND EXISTS (SELECT FROM {PRIORITIES}
+        CROSS JOIN LATERAL (SELECT FROM tasks WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR} LIMIT 1) t)
+UNION SELECT w.tenant, w.queue FROM heavy w
+    WHERE w.special AND EXISTS (SELECT FROM {PRIORITIES}
+        CROSS JOIN LATERAL (SELECT FROM tasks WHERE {SPECIAL} AND priority = p.priority AND ready_at >= {FLOOR} LIMIT 1) t)
 UNION SELECT tenant, 'inbox ' || to_agent_id FROM direct
 UNION SELECT tenant, 'inbox *' FROM of_role;

@@ -1,0 +1,232 @@
+/* test_floors.c - when queues get floors, when these move, and when they go. Time is an argument: nothing here waits. */
+#include "base.h"
+
+#include "floors.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+enum { SECOND_US = 1000000 };
+
+static struct floors *floors;
+static struct floors_look look;
+static struct arena arena;
+
+static int
+set_up(void **state UNUSED)
+{
+	floors = floors_new();
+	return 0;
+}
+
+static int
+tear_down(void **state UNUSED)
+{
+	floors_free(floors);
+	arena_reset(&arena);
+	return 0;
+}
+
+static void
+add(const char *slow)
+{
+	floors_add(floors, slice_of(slow), 0, &arena);
+}
+
+static void
+expect_at(int64_t now_us, int64_t tenant, bool special, const char *queue, const char *expected)
+{
+	struct slice queues[] = {SLICE("another"), slice_of(queue)};
+	struct slice text = floors_write(floors, tenant, special, queues, 2, now_us, &arena);
+
+	assert_string_equal(arena_string(&arena, text), expected);
+}
+
+static void
+expect(const char *expected)
+{
+	expect_at(0, 1, false, "sena", expected);
+}
+
+static void
+expect_look(int64_t now_us, enum floors_kind kind)
+{
+	assert_true(floors_due(floors, now_us, &look));
+	assert_int_equal(look.kind, kind);
+	assert_int_equal(look.tenant, 1);
+	assert_string_equal(look.queue, "sena");
+}
+
+static void
+test_without_floors_the_parameter_is_empty(void **state UNUSED)
+{
+	expect("[]");
+	assert_false(floors_due(floors, 0, &look));
+}
+
+static void
+test_slow_queues_get_floors_by_tenant_and_kind(void **state UNUSED)
+{
+	add("[[1,\"sena\",false],[2,\"ru\\\"ne\",true]]");
+	add("[[1,\"sena\",false]]");
+	assert_int_equal(floors_count(floors), 2);
+	expect("[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
+	expect_at(0, 2, true, "ru\"ne", "[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
+	expect_at(0, 2, false, "ru\"ne", "[null,null]");
+	expect_at(0, 2, false, "sena", "[null,null]");
+	expect_at(0, 11, false, "sena", "[null,null]");
+	expect_at(0, 1, true, "sena", "[null,null]");
+}
+
+static void
+test_what_is_not_understood_changes_nothing(void **state UNUSED)
+{
+	static const char *const texts[] = {
+	    "", "null", "[", "[1]", "[[]]", "[[1,\"sena\"]]", "[[1,\"sena\",0]]", "[[1,2,false]]", "[[1.5,\"sena\",false]]"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
+		add(texts[i]);
+	floors_add(floors, SLICE_NONE, 0, &arena);
+	assert_int_equal(floors_count(floors), 0);
+}
+
+static void
+test_a_look_raises_floors_at_once_and_again_while_leases_ask(void **state UNUSED)
+{
+	add("[[1,\"sena\",false]]");
+	expect_look(0, FLOORS_RAISE);
+	floors_found(floors, &look, 5, 700);
+	floors_found(floors, &look, 10, 9);
+	floors_found(floors, &look, 11, 1);
+	floors_found(floors, &look, 0, 1);
+	floors_looked(floors, &look, 10, 10);
+	expect("[null,\"{0,0,0,0,700,0,0,0,0,9}\"]");
+	assert_false(floors_due(floors, SECOND_US / 5 - 1, &look));
+	expect_look(SECOND_US / 5, FLOORS_RAISE);
+	assert_int_equal(look.at_us[4], 700);
+	floors_found(floors, &look, 5, 900);
+	expect("[null,\"{0,0,0,0,900,0,0,0,0,9}\"]");
+}
+
+static void
+test_without_leases_floors_rise_rarely(void **state UNUSED)
+{
+	add("[[1,\"sena\",false]]");
+	expect_look(1000, FLOORS_RAISE);
+	floors_looked(floors, &look, 2000, 1000);
+	assert_false(floors_due(floors, 2 * SECOND_US, &look));
+	expect_at(2 * SECOND_US, 1, false, "sena", "[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
+	expect_look(2 * SECOND_US, FLOORS_RAISE);
+}
+
+/* What lies between the straggler and the start of the other look was not looked at by it. */
+static void
+test_a_look_that_began_above_a_straggler_raises_nothing(void **state UNUSED)
+{
+	struct floors_look raise;
+
+	add("[[1,\"sena\",false]]");
+	expect_look(0, FLOORS_RAISE);
+	floors_found(floors, &look, 5, 700);
+	expect_look(3 * SECOND_US, FLOORS_LOWER);
+	expect_look(3 * SECOND_US, FLOORS_RAISE);
+	raise = look;
+	look.kind = FLOORS_LOWER;
+	floors_found(floors, &look, 5, 100);
+	floors_found(floors, &look, 6, 100); /* it is not above that */
+	floors_found(floors, &raise, 5, 900);
+	expect("[null,\"{0,0,0,0,100,0,0,0,0,0}\"]");
+}
+
+static void
+test_stragglers_are_looked_for_rarely_when_it_takes_long(void **state UNUSED)
+{
+	add("[[1,\"sena\",false]]");
+	expect_look(0, FLOORS_RAISE);
+	expect_look(3 * SECOND_US, FLOORS_LOWER);
+	floors_looked(floors, &look, 3 * SECOND_US, 10000);
+	expect_look(3 * SECOND_US, FLOORS_RAISE);
+	expect_look(6 * SECOND_US - 1, FLOORS_RAISE);
+	expect_look(6 * SECOND_US, FLOORS_LOWER);
+	floors_looked(floors, &look, 7 * SECOND_US, SECOND_US / 2); /* rests for 2 s and comes again after 10 s */
+	expect_look(16 * SECOND_US, FLOORS_RAISE);
+	expect_look(17 * SECOND_US, FLOORS_LOWER);
+	floors_looked(floors, &look, 20 * SECOND_US, -1); /* it failed: the floors stay */
+	assert_int_equal(floors_count(floors), 1);
+	expect_look(32 * SECOND_US, FLOORS_LOWER);
+	floors_looked(floors, &look, 32 * SECOND_US, 1999);
+	assert_int_equal(floors_count(floors), 0);
+	expect("[]");
+}
+
+static void
+test_queues_take_turns(void **state UNUSED)
+{
+	add("[[1,\"sena\",false],[1,\"rune\",false]]");
+	assert_true(floors_due(floors, 0, &look) && floors_due(floors, 0, &look));
+	assert_false(floors_due(floors, 0, &look));
+	assert_true(floors_due(floors, 3 * SECOND_US, &look) && look.kind == FLOORS_LOWER);
+	floors_looked(floors, &look, 3 * SECOND_US, SECOND_US);
+	for (int i = 0; i < 2; i++)
+		assert_true(floors_due(floors, 7 * SECOND_US - 1, &look) && look.kind == FLOORS_RAISE);
+	assert_false(floors_due(floors, 7 * SECOND_US - 1, &look));
+	assert_true(floors_due(floors, 7 * SECOND_US, &look) && look.kind == FLOORS_LOWER);
+}
+
+static void
+test_floors_that_nobody_asks_for_are_forgotten(void **state UNUSED)
+{
+	add("[[1,\"sena\",false]]");
+	expect_look(FLOORS_KEEP_US, FLOORS_LOWER);
+	assert_false(floors_due(floors, FLOORS_KEEP_US + 1, &look));
+	assert_int_equal(floors_count(floors), 0);
+	floors_found(floors, &look, 5, 1);
+	floors_looked(floors, &look, FLOORS_KEEP_US + 2, 5);
+	assert_int_equal(floors_count(floors), 0);
+}
+
+static void
+test_there_is_a_bound(void **state UNUSED)
+{
+	for (int i = 0; i <= FLOORS_MAX; i++)
+		add(arena_printf(&arena, "[[1,\"queue %d\",false]]", i));
+	assert_int_equal(floors_count(floors), FLOORS_MAX);
+}
+
+static void
+test_the_list_is_for_the_poll(void **state UNUSED)
+{
+	struct buf text = {0};
+
+	floors_list(floors, &text);
+	assert_true(slice_is(buf_slice(&text), "[]"));
+	buf_clear(&text, 0);
+	add("[[7,\"se na\",true]]");
+	floors_list(floors, &text);
+	assert_true(slice_is(buf_slice(&text), "[{\"tenant\":7,\"queue\":\"se na\",\"special\":true,"
+	                                       "\"floors\":\"{0,0,0,0,0,0,0,0,0,0}\"}]"));
+	buf_free(&text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+	    TEST(test_without_floors_the_parameter_is_empty),
+	    TEST(test_slow_queues_get_floors_by_tenant_and_kind),
+	    TEST(test_what_is_not_understood_changes_nothing),
+	    TEST(test_a_look_raises_floors_at_once_and_again_while_leases_ask),
+	    TEST(test_without_leases_floors_rise_rarely),
+	    TEST(test_a_look_that_began_above_a_straggler_raises_nothing),
+	    TEST(test_stragglers_are_looked_for_rarely_when_it_takes_long),
+	    TEST(test_queues_take_turns),
+	    TEST(test_floors_that_nobody_asks_for_are_forgotten),
+	    TEST(test_there_is_a_bound),
+	    TEST(test_the_list_is_for_the_poll),
+	};
+
+	return cmocka_run_group_tests_name("floors", tests, NULL, NULL);
+}
