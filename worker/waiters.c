@@ -11,7 +11,7 @@
 
 #include <uthash.h>
 
-enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256 };
+enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256, POLL_KNOWN_US = 1500000 };
 enum { POLL_REST = 10, POLL_REST_MOST_US = 15000000 }; /* times as long as the poll took */
 
 /* A waiter's place in one line. */
@@ -64,6 +64,9 @@ struct waiters {
 	int64_t polled_us; /* by the steady clock */
 	struct buf poll_heavy;
 	struct slice poll_values[QUERY_PARAMS_MAX];
+	int64_t poll_known_us;                       /* when the poll was sent that had the last answer */
+	uint32_t poll_seen[SCOREBOARD_QUEUES];       /* the board when it was sent */
+	uint64_t poll_found[SCOREBOARD_QUEUES / 64]; /* a bit for each bucket that had work then */
 	bool polling;
 	int count;
 	struct floors *floors;
@@ -338,6 +341,23 @@ ask(struct waiter *waiter)
 	db_send(waiter->waiters->worker->db, waiter->wish.query, waiter->wish.values, answered, waiter);
 }
 
+/* True if the last poll found nothing for the waiter and nothing was marked since: asking would be of no use. */
+static bool
+is_known_empty(const struct waiter *waiter)
+{
+	const struct waiters *waiters = waiter->waiters;
+
+	if (!waiter->places || clock_steady_us() - waiters->poll_known_us > POLL_KNOWN_US)
+		return false;
+	for (int i = 0; i < waiter->wish.queue_count; i++) {
+		unsigned bucket = waiter->places[i].line->bucket;
+		if (waiters->poll_found[bucket / 64] >> bucket % 64 & 1 ||
+		    board_value(waiters, bucket) != waiters->poll_seen[bucket])
+			return false;
+	}
+	return true;
+}
+
 enum step
 waiters_begin(struct waiters *waiters, struct request *request, const struct waiter_wish *wish)
 {
@@ -359,7 +379,14 @@ waiters_begin(struct waiters *waiters, struct request *request, const struct wai
 		set_waiting(waiters, 1);
 	}
 	request->waiter = waiter;
-	ask(waiter);
+	if (is_known_empty(waiter) && request->conn) {
+		if (waiter->wish.choose)
+			waiter->wish.choose(request, &waiter->wish); /* it is there, all the same */
+		stand_in_line(waiter);
+		conn_watch_close(request->conn);
+	} else {
+		ask(waiter);
+	}
 	return STEP_WAIT;
 }
 
@@ -381,10 +408,15 @@ polled(void *arg, const struct db_result *result)
 	int64_t took_us = clock_steady_us() - waiters->polled_us;
 
 	waiters->polling = false;
+	waiters->poll_known_us = result->status == DB_OK ? waiters->polled_us : 0;
+	memset(waiters->poll_found, 0, sizeof(waiters->poll_found));
 	waiters->poll_us = MAX(waiters->poll_us, clock_mono_us() + MIN(took_us * POLL_REST, POLL_REST_MOST_US));
 	for (int row = 0; result->status == DB_OK && row < result->count; row++) {
 		int64_t tenant = strtoll(db_get(result, row, "tenant").data, NULL, 10);
-		struct line *line = find_line(waiters, tenant, db_get(result, row, "queue"), key);
+		struct slice queue = db_get(result, row, "queue");
+		unsigned bucket = scoreboard_queue(tenant, queue);
+		struct line *line = find_line(waiters, tenant, queue, key);
+		waiters->poll_found[bucket / 64] |= UINT64_C(1) << bucket % 64;
 		if (line && line->asking == 0)
 			line_wake(waiters, line);
 	}
@@ -402,6 +434,8 @@ poll_queues(struct waiters *waiters, int64_t now_us)
 		return;
 	waiters->polling = true;
 	waiters->polled_us = clock_steady_us();
+	for (unsigned bucket = 0; bucket < SCOREBOARD_QUEUES; bucket++)
+		waiters->poll_seen[bucket] = board_value(waiters, bucket);
 	buf_clear(&waiters->poll_heavy, SIZE_MAX);
 	floors_list(waiters->floors, &waiters->poll_heavy);
 	waiters->poll_values[db_param(QUERY_READY_QUEUES, "heavy")] = buf_slice(&waiters->poll_heavy);
