@@ -22,6 +22,7 @@ struct keeper {
 	struct settler settler;
 	struct relay *relay;
 	bool ready_told;
+	int64_t leave_us; /* told to stop: leaves at this time at the latest; 0: not told */
 };
 
 struct duty {

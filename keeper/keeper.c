@@ -50,6 +50,7 @@ duty_done(struct duty *duty)
 	duty->due_us = clock_steady_us() + MAX(pause_ms * 1000, duty->rest_us);
 }
 
+/* No duty begins any more; what is on its way has a second to come back. */
 static void
 on_stop(evutil_socket_t signal_number, short what, void *arg)
 {
@@ -57,7 +58,8 @@ on_stop(evutil_socket_t signal_number, short what, void *arg)
 
 	(void)signal_number;
 	(void)what;
-	event_base_loopbreak(keeper->base);
+	if (!keeper->leave_us)
+		keeper->leave_us = clock_steady_us() + LEAVE_US;
 }
 
 static void
@@ -65,8 +67,9 @@ on_lifeline(evutil_socket_t fd, short what, void *arg)
 {
 	char byte;
 
+	(void)what;
 	if (read(fd, &byte, 1) == 0)
-		on_stop(fd, what, arg);
+		event_base_loopbreak(((struct keeper *)arg)->base);
 }
 
 static void
@@ -79,6 +82,11 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	atomic_store(&slot->heartbeat_us, now_us);
+	if (keeper->leave_us) {
+		if (db_pending(keeper->db) == 0 || now_us >= keeper->leave_us)
+			event_base_loopbreak(keeper->base);
+		return;
+	}
 	if (!keeper->ready_told && db_ready(keeper->db)) {
 		keeper->ready_told = true;
 		atomic_store(&slot->state, PROCESS_READY);
