@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 20000, REST = 5, REST_MOST_US = 5000000 };
+enum { TICK_US = 20000, REST = 5, REST_MOST_US = 5000000, LEAVE_US = 1000000 };
 
 static struct duty duties[] = {
     {.name = "leases", .run = leases_run},
