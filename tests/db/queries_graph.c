@@ -163,6 +163,23 @@ test_reject_and_send_back(void **state UNUSED)
 	EXPECT_SQL("2", "SELECT count(*) FROM task_attempts WHERE task_id = '%s'", g);
 }
 
+/* A person is told, however the task came to wait for one. */
+static void
+test_events_of_approvals(void **state UNUSED)
+{
+	const char *id = make_workflow("[{\"key\":\"first\",\"gate\":{\"approval\":true}},{\"key\":\"then\",\"depends_on\":"
+	                               "[\"first\"],\"gate\":{\"approval\":true}},{\"key\":\"last\",\"depends_on\":[\"then\"],"
+	                               "\"gate\":{\"approval\":true},\"condition\":{\"task\":\"then\",\"op\":\"exists\"}}]");
+
+	settle(id, "first", "approve", "{}", "approved");
+	settle(id, "then", "approve", "{}", "approved");
+	settle(id, "last", "go", NULL, NULL);
+	settle(id, "last", "approve", "{}", "approved");
+	assert_string_equal(kinds(id), "workflow.created task.waits_for_approval task.completed task.waits_for_approval"
+	                               " workflow.started task.completed task.waits_for_approval task.completed"
+	                               " workflow.completed");
+}
+
 static void
 test_cancel_of_a_task_fails_its_workflow(void **state UNUSED)
 {
@@ -563,6 +580,7 @@ const struct CMUnitTest graph_tests[] = {
     TEST(test_workflow_of_which_the_end_is_skipped),
     TEST(test_approve),
     TEST(test_reject_and_send_back),
+    TEST(test_events_of_approvals),
     TEST(test_cancel_of_a_task_fails_its_workflow),
     TEST(test_gate_takes_back_what_is_ready),
     TEST(test_gate_sends_back_over_a_skipped_task),
