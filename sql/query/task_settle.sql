@@ -225,11 +225,16 @@ WITH gate AS MATERIALIZED (
         JOIN tasks old ON old.tenant = r.tenant AND old.id = r.task_id
         JOIN workflows w ON w.tenant = old.tenant AND w.id = old.workflow_id
     WHERE t.tenant = r.tenant AND t.id = r.task_id
-    RETURNING t.tenant, t.workflow_id, t.id, t.round, r.gate_id, old.skipped AS was_skipped
+    RETURNING t.tenant, t.workflow_id, t.id, t.status, t.approval, t.round, r.gate_id, old.skipped AS was_skipped
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), workflow_id, json_agg(json_build_object('kind', 'task.reset', 'subject', id, 'data',
-        json_build_object('round', round, 'by', gate_id))) FROM reset GROUP BY tenant, workflow_id
+    SELECT tenant, now(), workflow_id, json_agg(item)
+    FROM (SELECT tenant, workflow_id, json_build_object('kind', 'task.reset', 'subject', id, 'data',
+                json_build_object('round', round, 'by', gate_id)) AS item FROM reset
+        UNION ALL
+        SELECT tenant, workflow_id, json_build_object('kind', 'task.waits_for_approval', 'subject', id) FROM reset
+        WHERE approval AND status = 'pending') i
+    GROUP BY tenant, workflow_id
 )
 UPDATE workflows w SET tasks_completed = w.tasks_completed - n.completed, tasks_skipped = w.tasks_skipped - n.skipped
 FROM (SELECT tenant, workflow_id, count(*) FILTER (WHERE NOT was_skipped)::int AS completed,

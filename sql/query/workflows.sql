@@ -140,13 +140,16 @@ WITH w AS (
         parked = CASE WHEN a.deps_left = 0 AND t.condition IS NULL AND NOT t.approval AND w.paused THEN 'paused' END
     FROM again a CROSS JOIN w
     WHERE t.tenant = a.tenant AND t.id = a.id
-    RETURNING t.tenant, t.workflow_id, t.id
+    RETURNING t.tenant, t.workflow_id, t.id, t.approval, t.status
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT i.tenant, now(), i.workflow_id, json_agg(i.item)
     FROM (SELECT tenant, id AS workflow_id, json_build_object('kind', 'workflow.retried', 'subject', id) AS item FROM w
         UNION ALL
-        SELECT tenant, workflow_id, json_build_object('kind', 'task.reset', 'subject', id) FROM reset) i
+        SELECT tenant, workflow_id, json_build_object('kind', 'task.reset', 'subject', id) FROM reset
+        UNION ALL
+        SELECT tenant, workflow_id, json_build_object('kind', 'task.waits_for_approval', 'subject', id) FROM reset
+        WHERE approval AND status = 'pending') i
     GROUP BY i.tenant, i.workflow_id
 )
 INSERT INTO {AUDIT}

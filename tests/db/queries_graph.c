@@ -178,6 +178,16 @@ test_events_of_approvals(void **state UNUSED)
 	assert_string_equal(kinds(id), "workflow.created task.waits_for_approval task.completed task.waits_for_approval"
 	                               " workflow.started task.completed task.waits_for_approval task.completed"
 	                               " workflow.completed");
+	/* Sent back to a person, and asked again with the rest. */
+	id = make_workflow("[{\"key\":\"p\",\"gate\":{\"approval\":true}},{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"p\"],"
+	                   "\"gate\":{\"on_revision\":\"p\"}}]");
+	settle(id, "p", "approve", "{}", "approved");
+	work("g", "{}", "needs_revision");
+	CALL(WORKFLOW_CANCEL, "id", id, "actor", "neo");
+	CALL(WORKFLOW_RETRY, "id", id, "actor", "neo");
+	assert_non_null(strstr(kinds(id), "task.reset task.waits_for_approval task.cancelled"));
+	EXPECT_SQL("3", "SELECT count(*) FROM string_to_table('%s', ' ') k WHERE k = 'task.waits_for_approval'", kinds(id));
+	EXPECT(settle(id, "p", "approve", "{}", "approved"), 0, "_result", "ok");
 }
 
 static void
