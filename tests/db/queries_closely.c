@@ -519,6 +519,24 @@ test_ready_queues_are_found(void **state UNUSED)
 	           "SELECT string_agg(q, ',' ORDER BY q) FROM string_to_table(trim(',' FROM '%s'), ',') q", all);
 }
 
+/* Where leases begin to look, and what stands below that after all. */
+static void
+test_floors_and_stragglers(void **state UNUSED)
+{
+	const char *none = "{0,0,0,0,0,0,0,0,0,0}", *high;
+	struct db_answer *answer;
+
+	high = SQL("SELECT array_agg(9000000000000000) FROM generate_series(1, 10)");
+	make_task("sena", "5");
+	answer = CALL(TASK_FLOORS, "queue", "sena", "special", "false", "floors", none);
+	assert_int_equal(answer->rows, 10); /* one for each priority */
+	answer = CALL(TASK_STRAGGLERS, "queue", "sena", "special", "false", "floors", high);
+	assert_int_equal(answer->rows, 1);
+	EXPECT(answer, 0, "priority", "5");
+	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "true", "floors", high)->rows, 0);
+	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "false", "floors", none)->rows, 0);
+}
+
 const struct CMUnitTest closely_tests[] = {
     TEST(test_unique_key_refuses_or_returns),
     TEST(test_unique_key_within_one_batch),
@@ -542,5 +560,6 @@ const struct CMUnitTest closely_tests[] = {
     TEST(test_unparked_before_its_time),
     TEST(test_places_of_a_workflow_that_ends),
     TEST(test_ready_queues_are_found),
+    TEST(test_floors_and_stragglers),
 };
 const int closely_test_count = ARRAY_LENGTH(closely_tests);
