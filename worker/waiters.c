@@ -141,8 +141,8 @@ line_next(const struct line *line)
 	struct place *place;
 
 	TAILQ_FOREACH(place, &line->places, entry)
-		if (place->waiter->turn > line->passed_upto)
-			return place;
+	if (place->waiter->turn > line->passed_upto)
+		return place;
 	return NULL;
 }
 
@@ -182,8 +182,8 @@ line_insert(struct line *line, struct place *place)
 		return;
 	}
 	TAILQ_FOREACH(other, &line->places, entry)
-		if (other->waiter->turn > place->waiter->turn)
-			break;
+	if (other->waiter->turn > place->waiter->turn)
+		break;
 	TAILQ_INSERT_BEFORE(other, place, entry);
 }
 

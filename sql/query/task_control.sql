@@ -168,9 +168,13 @@ WITH RECURSIVE wanted AS MATERIALIZED (
     FROM p WHERE w.tenant = p.tenant AND w.id = p.workflow_id
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT p.tenant, now(), p.workflow_id, (SELECT json_agg(json_build_object('kind', 'task.created', 'subject', t.id,
-        'data', json_build_object('role', t.role, 'key', t.key, 'by', p.parent_id))) FROM t)
-    FROM p
+    SELECT i.tenant, now(), i.workflow_id, json_agg(i.item)
+    FROM (SELECT t.tenant, t.workflow_id, json_build_object('kind', 'task.created', 'subject', t.id, 'data',
+                json_build_object('role', t.role, 'key', t.key, 'by', t.parent_id)) AS item FROM t
+        UNION ALL
+        SELECT t.tenant, t.workflow_id, json_build_object('kind', 'task.waits_for_approval', 'subject', t.id)
+        FROM t WHERE t.approval AND t.status = 'pending') i
+    GROUP BY i.tenant, i.workflow_id
 )
 SELECT x.id AS task_id, x.workflow_id,
     CASE WHEN x.status <> 'processing' OR x.epoch <> @epoch::int THEN 'stale' END AS _result, x.status, x.epoch AS _epoch,

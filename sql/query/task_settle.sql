@@ -29,7 +29,8 @@ t.ctid = held.tid AND CASE
 -- end
 
 -- macro: SETTLE_EVENT
-json_build_object('kind', CASE WHEN outcome = 'go' THEN 'task.ready' WHEN outcome = 'skip' THEN 'task.skipped'
+json_build_object('kind', CASE WHEN outcome = 'go' AND approval THEN 'task.waits_for_approval'
+        WHEN outcome = 'go' THEN 'task.ready' WHEN outcome = 'skip' THEN 'task.skipped'
         WHEN outcome = 'release' THEN 'task.released' WHEN status = 'blocked' THEN 'task.sent_back'
         ELSE 'task.' || status END,
     'subject', id, 'data', json_build_object('status', status, 'outcome', outcome, 'agent_id', holder, 'epoch', epoch,
@@ -71,7 +72,7 @@ WITH req AS MATERIALIZED (
             WHERE tenant = r.tenant AND id = r.id AND workflow_id IS NULL OFFSET 0) held
     WHERE {SETTLE_WHERE}
     RETURNING r.ord, t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
-        t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue, t.ready_at, r.outcome,
+        t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue, t.ready_at, t.approval, r.outcome,
         held.status AS was, CASE WHEN held.status = 'processing' THEN t.leased_by ELSE r.actor END AS holder
 ), recorded AS (
     INSERT INTO task_attempts (tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, started_at,
@@ -167,7 +168,7 @@ WITH moved AS (
             FROM tasks x WHERE x.tenant = r.tenant AND x.id = r.id OFFSET 0) held
     WHERE {SETTLE_WHERE}
     RETURNING t.tenant, t.workflow_id, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
-        t.error_message, t.duration_ms, r.outcome, held.status AS was,
+        t.error_message, t.duration_ms, t.approval, r.outcome, held.status AS was,
         CASE WHEN held.status = 'processing' THEN t.leased_by ELSE r.actor END AS holder
 ), recorded AS (
     INSERT INTO task_attempts (tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, started_at,
@@ -224,11 +225,16 @@ WITH gate AS MATERIALIZED (
         JOIN tasks old ON old.tenant = r.tenant AND old.id = r.task_id
         JOIN workflows w ON w.tenant = old.tenant AND w.id = old.workflow_id
     WHERE t.tenant = r.tenant AND t.id = r.task_id
-    RETURNING t.tenant, t.workflow_id, t.id, t.round, r.gate_id, old.skipped AS was_skipped
+    RETURNING t.tenant, t.workflow_id, t.id, t.status, t.approval, t.round, r.gate_id, old.skipped AS was_skipped
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), workflow_id, json_agg(json_build_object('kind', 'task.reset', 'subject', id, 'data',
-        json_build_object('round', round, 'by', gate_id))) FROM reset GROUP BY tenant, workflow_id
+    SELECT tenant, now(), workflow_id, json_agg(item)
+    FROM (SELECT tenant, workflow_id, json_build_object('kind', 'task.reset', 'subject', id, 'data',
+                json_build_object('round', round, 'by', gate_id)) AS item FROM reset
+        UNION ALL
+        SELECT tenant, workflow_id, json_build_object('kind', 'task.waits_for_approval', 'subject', id) FROM reset
+        WHERE approval AND status = 'pending') i
+    GROUP BY tenant, workflow_id
 )
 UPDATE workflows w SET tasks_completed = w.tasks_completed - n.completed, tasks_skipped = w.tasks_skipped - n.skipped
 FROM (SELECT tenant, workflow_id, count(*) FILTER (WHERE NOT was_skipped)::int AS completed,

@@ -21,9 +21,13 @@ WITH p AS MATERIALIZED (
     FROM w
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT w.tenant, now(), w.id, json_build_array(json_build_object('kind', 'workflow.created', 'subject', w.id, 'data',
-        json_build_object('description', w.description, 'tasks', w.tasks_total)))
-    FROM w
+    SELECT i.tenant, now(), i.id, json_agg(i.item)
+    FROM (SELECT w.tenant, w.id, json_build_object('kind', 'workflow.created', 'subject', w.id, 'data',
+                json_build_object('description', w.description, 'tasks', w.tasks_total)) AS item FROM w
+        UNION ALL
+        SELECT t.tenant, t.workflow_id, json_build_object('kind', 'task.waits_for_approval', 'subject', t.id)
+        FROM t WHERE t.approval AND t.status = 'pending') i
+    GROUP BY i.tenant, i.id
 )
 SELECT {WORKFLOW_COLUMNS},
     (SELECT json_agg(DISTINCT t.queue) FROM t WHERE t.ready_at IS NOT NULL) AS _ready
@@ -136,13 +140,16 @@ WITH w AS (
         parked = CASE WHEN a.deps_left = 0 AND t.condition IS NULL AND NOT t.approval AND w.paused THEN 'paused' END
     FROM again a CROSS JOIN w
     WHERE t.tenant = a.tenant AND t.id = a.id
-    RETURNING t.tenant, t.workflow_id, t.id
+    RETURNING t.tenant, t.workflow_id, t.id, t.approval, t.status
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT i.tenant, now(), i.workflow_id, json_agg(i.item)
     FROM (SELECT tenant, id AS workflow_id, json_build_object('kind', 'workflow.retried', 'subject', id) AS item FROM w
         UNION ALL
-        SELECT tenant, workflow_id, json_build_object('kind', 'task.reset', 'subject', id) FROM reset) i
+        SELECT tenant, workflow_id, json_build_object('kind', 'task.reset', 'subject', id) FROM reset
+        UNION ALL
+        SELECT tenant, workflow_id, json_build_object('kind', 'task.waits_for_approval', 'subject', id) FROM reset
+        WHERE approval AND status = 'pending') i
     GROUP BY i.tenant, i.workflow_id
 )
 INSERT INTO {AUDIT}

@@ -52,7 +52,8 @@ test_archive_of_workflows(void **state UNUSED)
 	struct db_answer *tasks;
 
 	lease_one("a");
-	CALL(SUBTASK_CREATE, "new_id", new_id(), "id", task_of(id, "a"), "epoch", "1", "description", "d", "status", "pending");
+	CALL(SUBTASK_CREATE, "new_id", new_id(), "id", task_of(id, "a"), "epoch", "1", "description", "d", "status",
+	     "pending");
 	queries_wait(ask_settle(task_of(id, "a"), "1", "complete", "{}", NULL));
 	work("b", "{\"b\":1}", NULL);
 	db_fixture_advance(&fixture, 61000);
@@ -66,18 +67,18 @@ test_archive_of_workflows(void **state UNUSED)
 	assert_int_equal(
 	    CALL(WORKFLOW_TASK_LIST_DONE, "id", id, "limit", "5", "cursor", db_answer_cell(tasks, 0, "id"))->rows, 1);
 	assert_int_equal(CALL(SUBTASK_LIST_DONE, "id", db_answer_cell(tasks, 0, "id"), "limit", "5")->rows, 1);
-	EXPECT_SQL("2 1",
-	           "SELECT concat_ws(' ', json_array_length('%s'), json_array_length('%s'))",
+	EXPECT_SQL("2 1", "SELECT concat_ws(' ', json_array_length('%s'), json_array_length('%s'))",
 	           db_answer_cell(CALL(WORKFLOW_GRAPH_DONE, "id", id), 0, "nodes"),
 	           db_answer_cell(CALL(WORKFLOW_GRAPH_DONE, "id", id), 0, "edges"));
 	assert_int_equal(CALL(WORKFLOW_GET_DONE, "id", id, "tenant", "1")->rows, 0);
 	assert_int_equal(CALL(WORKFLOW_GET, "id", live)->rows, 1);
 	assert_int_equal(CALL(WORKFLOW_DELETE_DONE, "id", id, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(WORKFLOW_DELETE_DONE, "id", id, "actor", "neo"), 0, "_status", "204");
-	EXPECT_SQL("0", "SELECT (SELECT count(*) FROM tasks_done WHERE tenant = %1$s)"
-	                " + (SELECT count(*) FROM task_attempts_done WHERE tenant = %1$s)"
-	                " + (SELECT count(*) FROM subtasks_done WHERE tenant = %1$s)"
-	                " + (SELECT count(*) FROM task_dependencies_done WHERE tenant = %1$s)",
+	EXPECT_SQL("0",
+	           "SELECT (SELECT count(*) FROM tasks_done WHERE tenant = %1$s)"
+	           " + (SELECT count(*) FROM task_attempts_done WHERE tenant = %1$s)"
+	           " + (SELECT count(*) FROM subtasks_done WHERE tenant = %1$s)"
+	           " + (SELECT count(*) FROM task_dependencies_done WHERE tenant = %1$s)",
 	           fixture.tenant);
 }
 

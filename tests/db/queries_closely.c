@@ -54,8 +54,9 @@ leased(struct db_answer *answer)
 static const char *
 leased_of(const char *agent_id)
 {
-	return SQL("SELECT id FROM tasks WHERE tenant = %s AND leased_by = '%s' AND status = 'processing' ORDER BY id LIMIT 1",
-	           fixture.tenant, agent_id);
+	return SQL(
+	    "SELECT id FROM tasks WHERE tenant = %s AND leased_by = '%s' AND status = 'processing' ORDER BY id LIMIT 1",
+	    fixture.tenant, agent_id);
 }
 
 /* Ends a lease and does what worker/api_settle.c does then. */
@@ -157,8 +158,8 @@ test_unique_key_is_of_a_tenant(void **state UNUSED)
 {
 	special_task(.unique_key = "k");
 	EXPECT(CALL(TASK_CREATE_SPECIAL, "tenant", "1", "id", new_id(), "queue", "q", "role", "q", "description", "",
-	            "priority", "5", "max_retries", "3", "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms", "0",
-	            "retry_jitter", "false", "unique_key", "k", "on_duplicate", "refuse"),
+	            "priority", "5", "max_retries", "3", "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms",
+	            "0", "retry_jitter", "false", "unique_key", "k", "on_duplicate", "refuse"),
 	       0, "_status", "201");
 	SQL("DELETE FROM tasks WHERE tenant = 1");
 	SQL("DELETE FROM events WHERE tenant = 1");
@@ -214,7 +215,7 @@ test_capabilities(void **state UNUSED)
 	assert_int_equal(leased(queries_wait(ask_closely("[\"sena\"]", "jones", "9", NULL))), 0);
 	assert_int_equal(leased(queries_wait(ask_closely("[\"sena\"]", "jones", "9", "[\"de\"]"))), 0);
 	assert_int_equal(leased(queries_wait(ask_closely("[\"sena\"]", "smith", "9", "[]"))), 0); /* not now */
-	EXPECT(queries_wait(ask_closely("[\"sena\"]", "smith", "9", NULL)), 0, "id", gpu); /* as it registered */
+	EXPECT(queries_wait(ask_closely("[\"sena\"]", "smith", "9", NULL)), 0, "id", gpu);        /* as it registered */
 	EXPECT(queries_wait(ask_closely("[\"sena\"]", "smith", "9", "[\"de\",\"fr\",\"gpu\"]")), 0, "id", both);
 }
 
@@ -260,8 +261,9 @@ test_nothing_starves_behind_a_full_limit(void **state UNUSED)
 	db_fixture_wait(&fixture);
 	special_task(.labels = "{\"kind\":\"fast\"}");
 	assert_int_equal(take("smith", "1") + take("smith", "1"), 2);
-	EXPECT_SQL("fast slow", "SELECT string_agg(labels ->> 'kind', ' ' ORDER BY labels ->> 'kind') FROM tasks"
-	                        " WHERE tenant = %s AND status = 'processing'",
+	EXPECT_SQL("fast slow",
+	           "SELECT string_agg(labels ->> 'kind', ' ' ORDER BY labels ->> 'kind') FROM tasks"
+	           " WHERE tenant = %s AND status = 'processing'",
 	           fixture.tenant);
 }
 
@@ -402,8 +404,9 @@ test_rate_of_a_role(void **state UNUSED)
 	assert_int_equal(take("smith", "9"), 1);
 	end(first, "complete"); /* what has started has started */
 	assert_int_equal(take("smith", "9"), 0);
-	EXPECT_SQL("3", "SELECT count(*) FROM tasks WHERE tenant = %s AND ready_at IS NULL AND parked = 'calls:sena'"
-	                " AND run_at IS NULL AND status = 'pending'",
+	EXPECT_SQL("3",
+	           "SELECT count(*) FROM tasks WHERE tenant = %s AND ready_at IS NULL AND parked = 'calls:sena'"
+	           " AND run_at IS NULL AND status = 'pending'",
 	           fixture.tenant);
 	assert_int_equal(CALL(KEEPER_UNPARK)->rows, 0); /* the window is full */
 	db_fixture_advance(&fixture, 60000);
@@ -483,8 +486,8 @@ test_unparked_before_its_time(void **state UNUSED)
 static void
 test_places_of_a_workflow_that_ends(void **state UNUSED)
 {
-	const char *workflow =
-	    make_workflow("[{\"key\":\"a\",\"role\":\"sena\",\"concurrency_key\":\"disk\"},{\"key\":\"b\",\"role\":\"b\"}]");
+	const char *workflow = make_workflow(
+	    "[{\"key\":\"a\",\"role\":\"sena\",\"concurrency_key\":\"disk\"},{\"key\":\"b\",\"role\":\"b\"}]");
 	const char *waiting = special_task(.concurrency_key = "disk");
 
 	assert_int_equal(take("smith", "3"), 1);
@@ -506,13 +509,32 @@ test_ready_queues_are_found(void **state UNUSED)
 	make_task("rune", "5");
 	special_task(.role = "lubit", .concurrency_key = "disk");
 	special_task(.role = "sena", .concurrency_key = "disk");
-	CALL(MESSAGE_SEND, "id", new_id(), "from_agent_id", "a", "to_agent_id", "smith", "message_type", "t", "content", "{}");
+	CALL(MESSAGE_SEND, "id", new_id(), "from_agent_id", "a", "to_agent_id", "smith", "message_type", "t", "content",
+	     "{}");
 	found = CALL(READY_QUEUES);
 	for (int i = 0; i < found->rows; i++)
 		if (strcmp(db_answer_cell(found, i, "tenant"), fixture.tenant) == 0)
 			snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s,", db_answer_cell(found, i, "queue"));
 	EXPECT_SQL("inbox smith,lubit,rune,sena",
 	           "SELECT string_agg(q, ',' ORDER BY q) FROM string_to_table(trim(',' FROM '%s'), ',') q", all);
+}
+
+/* Where leases begin to look, and what stands below that after all. */
+static void
+test_floors_and_stragglers(void **state UNUSED)
+{
+	const char *none = "{0,0,0,0,0,0,0,0,0,0}", *high;
+	struct db_answer *answer;
+
+	high = SQL("SELECT array_agg(9000000000000000) FROM generate_series(1, 10)");
+	make_task("sena", "5");
+	answer = CALL(TASK_FLOORS, "queue", "sena", "special", "false", "floors", none);
+	assert_int_equal(answer->rows, 10); /* one for each priority */
+	answer = CALL(TASK_STRAGGLERS, "queue", "sena", "special", "false", "floors", high);
+	assert_int_equal(answer->rows, 1);
+	EXPECT(answer, 0, "priority", "5");
+	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "true", "floors", high)->rows, 0);
+	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "false", "floors", none)->rows, 0);
 }
 
 const struct CMUnitTest closely_tests[] = {
@@ -538,5 +560,6 @@ const struct CMUnitTest closely_tests[] = {
     TEST(test_unparked_before_its_time),
     TEST(test_places_of_a_workflow_that_ends),
     TEST(test_ready_queues_are_found),
+    TEST(test_floors_and_stragglers),
 };
 const int closely_test_count = ARRAY_LENGTH(closely_tests);

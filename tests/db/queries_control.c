@@ -224,8 +224,8 @@ test_task_delete(void **state UNUSED)
 static struct db_answer *
 note_step(const char *task, const char *epoch, const char *status)
 {
-	return CALL(SUBTASK_CREATE, "new_id", new_id(), "id", task, "epoch", epoch, "description", "count", "status", status,
-	            "input_data", "{\"n\": 1.0}");
+	return CALL(SUBTASK_CREATE, "new_id", new_id(), "id", task, "epoch", epoch, "description", "count", "status",
+	            status, "input_data", "{\"n\": 1.0}");
 }
 
 static void

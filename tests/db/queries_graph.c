@@ -10,15 +10,16 @@
 
 /* b runs if a says so, c after b, d after a and c. */
 static const char branch[] =
-    "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"],\"condition\":{\"task\":\"a\","
+    "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"],\"condition\":{\"task\":"
+    "\"a\","
     "\"path\":\"/go\",\"op\":\"eq\",\"value\":true}},{\"key\":\"c\",\"role\":\"c\",\"depends_on\":[\"b\"]},"
     "{\"key\":\"d\",\"role\":\"d\",\"depends_on\":[\"a\",\"c\"]}]";
 
 static struct db_answer *
 settle_task(const char *id, const char *outcome, const char *output, const char *verdict)
 {
-	return CALL(TASK_SETTLE, "id", id, "outcome", outcome, "output_data", output, "verdict", verdict, "retryable", "true",
-	            "actor", "neo", "error_message", strcmp(outcome, "skip") == 0 ? "skipped: so" : NULL);
+	return CALL(TASK_SETTLE, "id", id, "outcome", outcome, "output_data", output, "verdict", verdict, "retryable",
+	            "true", "actor", "neo", "error_message", strcmp(outcome, "skip") == 0 ? "skipped: so" : NULL);
 }
 
 static struct db_answer *
@@ -163,6 +164,35 @@ test_reject_and_send_back(void **state UNUSED)
 	EXPECT_SQL("2", "SELECT count(*) FROM task_attempts WHERE task_id = '%s'", g);
 }
 
+/* A person is told, however the task came to wait for one. */
+static void
+test_events_of_approvals(void **state UNUSED)
+{
+	const char *id =
+	    make_workflow("[{\"key\":\"first\",\"gate\":{\"approval\":true}},{\"key\":\"then\",\"depends_on\":"
+	                  "[\"first\"],\"gate\":{\"approval\":true}},{\"key\":\"last\",\"depends_on\":[\"then\"],"
+	                  "\"gate\":{\"approval\":true},\"condition\":{\"task\":\"then\",\"op\":\"exists\"}}]");
+
+	settle(id, "first", "approve", "{}", "approved");
+	settle(id, "then", "approve", "{}", "approved");
+	settle(id, "last", "go", NULL, NULL);
+	settle(id, "last", "approve", "{}", "approved");
+	assert_string_equal(kinds(id), "workflow.created task.waits_for_approval task.completed task.waits_for_approval"
+	                               " workflow.started task.completed task.waits_for_approval task.completed"
+	                               " workflow.completed");
+	/* Sent back to a person, and asked again with the rest. */
+	id = make_workflow(
+	    "[{\"key\":\"p\",\"gate\":{\"approval\":true}},{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"p\"],"
+	    "\"gate\":{\"on_revision\":\"p\"}}]");
+	settle(id, "p", "approve", "{}", "approved");
+	work("g", "{}", "needs_revision");
+	CALL(WORKFLOW_CANCEL, "id", id, "actor", "neo");
+	CALL(WORKFLOW_RETRY, "id", id, "actor", "neo");
+	assert_non_null(strstr(kinds(id), "task.reset task.waits_for_approval task.cancelled"));
+	EXPECT_SQL("3", "SELECT count(*) FROM string_to_table('%s', ' ') k WHERE k = 'task.waits_for_approval'", kinds(id));
+	EXPECT(settle(id, "p", "approve", "{}", "approved"), 0, "_result", "ok");
+}
+
 static void
 test_cancel_of_a_task_fails_its_workflow(void **state UNUSED)
 {
@@ -179,10 +209,10 @@ test_cancel_of_a_task_fails_its_workflow(void **state UNUSED)
 static void
 test_gate_takes_back_what_is_ready(void **state UNUSED)
 {
-	const char *id = make_workflow(
-	    "[{\"key\":\"a\",\"role\":\"a\"},"
-	    "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
-	    "{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"a\"]}]");
+	const char *id =
+	    make_workflow("[{\"key\":\"a\",\"role\":\"a\"},"
+	                  "{\"key\":\"g\",\"role\":\"g\",\"depends_on\":[\"a\"],\"gate\":{\"on_revision\":\"a\"}},"
+	                  "{\"key\":\"side\",\"role\":\"side\",\"depends_on\":[\"a\"]}]");
 
 	work("a", "{\"first\":1}", NULL);
 	work("g", "{}", "needs_revision");
@@ -227,8 +257,8 @@ append(const char *workflow, const char *holder, const char *epoch, const char *
 		fail_msg("the graph is not JSON: %s", error.reason);
 	if (!graph_compile(&json, 0, "/tasks", true, &fixture.arena, &plan, &errors))
 		fail_msg("the graph: %s %s", errors.list[0].pointer, errors.list[0].detail);
-	return CALL(WORKFLOW_APPEND, "id", workflow, "task_id", task_of(workflow, holder), "epoch", epoch, "new_id", new_id(),
-	            "plan", plan.text.data, "keys", plan.keys.data, "before", before);
+	return CALL(WORKFLOW_APPEND, "id", workflow, "task_id", task_of(workflow, holder), "epoch", epoch, "new_id",
+	            new_id(), "plan", plan.text.data, "keys", plan.keys.data, "before", before);
 }
 
 static const char chain[] = "[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]}]";
@@ -301,8 +331,9 @@ test_append_is_refused(void **state UNUSED)
 static void
 test_append_of_a_circle_is_refused(void **state UNUSED)
 {
-	const char *id = make_workflow("[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
-	                               "{\"key\":\"c\",\"role\":\"c\",\"depends_on\":[\"b\"]}]");
+	const char *id =
+	    make_workflow("[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
+	                  "{\"key\":\"c\",\"role\":\"c\",\"depends_on\":[\"b\"]}]");
 
 	lease_one("a");
 	assert_non_null(db_answer_cell(
@@ -310,7 +341,8 @@ test_append_of_a_circle_is_refused(void **state UNUSED)
 	assert_non_null(db_answer_cell(
 	    append(id, "a", "1", "[{\"key\":\"x\",\"role\":\"x\",\"depends_on\":[\"c\"]}]", "[\"b\"]"), 0, "_refused"));
 	expect_workflow(id, "tasks_total", "3");
-	EXPECT(append(id, "a", "1", "[{\"key\":\"x\",\"role\":\"x\",\"depends_on\":[\"b\"]}]", "[\"c\"]"), 0, "_refused", NULL);
+	EXPECT(append(id, "a", "1", "[{\"key\":\"x\",\"role\":\"x\",\"depends_on\":[\"b\"]}]", "[\"c\"]"), 0, "_refused",
+	       NULL);
 }
 
 static void
@@ -346,12 +378,12 @@ test_add_dependency(void **state UNUSED)
 	nothing_to_lease("c");
 	assert_non_null(strstr(db_answer_cell(wait_for(id, "a", "c"), 0, "_refused"), "circle"));
 	assert_non_null(strstr(db_answer_cell(wait_for(id, "a", "a"), 0, "_refused"), "circle"));
-	assert_non_null(db_answer_cell(
-	    CALL(TASK_ADD_DEPENDENCY, "id", task_of(id, "a"), "depends_on", outside), 0, "_refused"));
-	assert_non_null(db_answer_cell(
-	    CALL(TASK_ADD_DEPENDENCY, "id", outside, "depends_on", task_of(id, "a")), 0, "_refused"));
-	assert_non_null(db_answer_cell(
-	    CALL(TASK_ADD_DEPENDENCY, "id", task_of(id, "a"), "depends_on", new_id()), 0, "_refused"));
+	assert_non_null(
+	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "id", task_of(id, "a"), "depends_on", outside), 0, "_refused"));
+	assert_non_null(
+	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "id", outside, "depends_on", task_of(id, "a")), 0, "_refused"));
+	assert_non_null(
+	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "id", task_of(id, "a"), "depends_on", new_id()), 0, "_refused"));
 	assert_int_equal(CALL(TASK_ADD_DEPENDENCY, "id", new_id(), "depends_on", outside)->rows, 0);
 	work("a", "1", NULL);
 	EXPECT(wait_for(id, "d", "a"), 0, "_refused", NULL); /* done already */
@@ -390,11 +422,12 @@ test_workflow_graph(void **state UNUSED)
 	const char *id = make_workflow(person);
 	struct db_answer *graph = CALL(WORKFLOW_GRAPH, "id", id);
 
-	EXPECT_SQL("a g z|f t f|f t f",
-	           "SELECT string_agg(n ->> 'key', ' ' ORDER BY o) || '|' || string_agg(left(n ->> 'gate', 1), ' ' ORDER BY o)"
-	           " || '|' || string_agg(left(n ->> 'approval', 1), ' ' ORDER BY o)"
-	           " FROM json_array_elements('%s') WITH ORDINALITY AS x(n, o)",
-	           db_answer_cell(graph, 0, "nodes"));
+	EXPECT_SQL(
+	    "a g z|f t f|f t f",
+	    "SELECT string_agg(n ->> 'key', ' ' ORDER BY o) || '|' || string_agg(left(n ->> 'gate', 1), ' ' ORDER BY o)"
+	    " || '|' || string_agg(left(n ->> 'approval', 1), ' ' ORDER BY o)"
+	    " FROM json_array_elements('%s') WITH ORDINALITY AS x(n, o)",
+	    db_answer_cell(graph, 0, "nodes"));
 	EXPECT_SQL("dependency a>g, dependency g>z, revision g>a",
 	           "SELECT string_agg(format('%%s %%s>%%s', e ->> 'kind', f.key, t.key), ', ' ORDER BY e ->> 'kind', f.key)"
 	           " FROM json_array_elements('%s') e JOIN tasks f ON f.id = (e ->> 'from')::uuid"
@@ -433,15 +466,16 @@ test_workflow_retry(void **state UNUSED)
 	const char *id = make_workflow(branch);
 	struct db_answer *answer;
 
-	assert_non_null(strstr(db_answer_cell(CALL(WORKFLOW_RETRY, "id", make_workflow(chain), "actor", "neo"), 0, "_refused"),
-	                       "pending"));
+	assert_non_null(strstr(
+	    db_answer_cell(CALL(WORKFLOW_RETRY, "id", make_workflow(chain), "actor", "neo"), 0, "_refused"), "pending"));
 	SQL("UPDATE tasks SET status = 'cancelled' WHERE workflow_id <> '%s' AND tenant = %s", id, fixture.tenant);
 	SQL("DELETE FROM workflows WHERE id <> '%s' AND tenant = %s", id, fixture.tenant);
 	work("a", "{\"go\":1}", NULL);
 	settle(id, "b", "skip", NULL, NULL);
 	settle(id, "c", "go", NULL, NULL);
 	lease_one("c");
-	CALL(TASK_SETTLE, "id", task_of(id, "c"), "epoch", "1", "outcome", "fail", "retryable", "false", "error_message", "x");
+	CALL(TASK_SETTLE, "id", task_of(id, "c"), "epoch", "1", "outcome", "fail", "retryable", "false", "error_message",
+	     "x");
 	EXPECT_STATES(id, "a:completed b:skipped c:failed d:cancelled");
 	answer = CALL(WORKFLOW_RETRY, "id", id, "actor", "neo");
 	EXPECT(answer, 0, "status", "running");
@@ -480,8 +514,9 @@ test_workflow_retry_judges_conditions(void **state UNUSED)
 static void
 test_workflow_pause(void **state UNUSED)
 {
-	const char *id = make_workflow("[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
-	                               "{\"key\":\"c\",\"role\":\"c\"},{\"key\":\"d\",\"role\":\"d\"}]");
+	const char *id =
+	    make_workflow("[{\"key\":\"a\",\"role\":\"a\"},{\"key\":\"b\",\"role\":\"b\",\"depends_on\":[\"a\"]},"
+	                  "{\"key\":\"c\",\"role\":\"c\"},{\"key\":\"d\",\"role\":\"d\"}]");
 	struct db_answer *answer;
 
 	lease_one("a");
@@ -504,8 +539,8 @@ test_workflow_pause(void **state UNUSED)
 	work("c", "{}", NULL);
 	work("d", "{}", NULL);
 	expect_workflow(id, "status", "completed");
-	assert_non_null(strstr(db_answer_cell(CALL(WORKFLOW_PATCH, "id", id, "paused", "true", "actor", "neo"), 0, "_refused"),
-	                       "completed"));
+	assert_non_null(strstr(
+	    db_answer_cell(CALL(WORKFLOW_PATCH, "id", id, "paused", "true", "actor", "neo"), 0, "_refused"), "completed"));
 	expect_workflow(id, "paused", "false");
 	EXPECT(CALL(WORKFLOW_PATCH, "id", id, "description", "past", "actor", "neo"), 0, "description", "past");
 	assert_non_null(strstr(kinds(id), "workflow.paused"));
@@ -538,11 +573,12 @@ test_workflow_delete(void **state UNUSED)
 	CALL(WORKFLOW_CANCEL, "id", id, "actor", "neo");
 	assert_int_equal(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo"), 0, "_refused", NULL);
-	EXPECT_SQL("0 0 0 0",
-	           "SELECT concat_ws(' ', (SELECT count(*) FROM workflows WHERE tenant = %1$s),"
-	           " (SELECT count(*) FROM tasks WHERE tenant = %1$s), (SELECT count(*) FROM task_attempts WHERE tenant = %1$s),"
-	           " (SELECT count(*) FROM task_dependencies WHERE tenant = %1$s))",
-	           fixture.tenant);
+	EXPECT_SQL(
+	    "0 0 0 0",
+	    "SELECT concat_ws(' ', (SELECT count(*) FROM workflows WHERE tenant = %1$s),"
+	    " (SELECT count(*) FROM tasks WHERE tenant = %1$s), (SELECT count(*) FROM task_attempts WHERE tenant = %1$s),"
+	    " (SELECT count(*) FROM task_dependencies WHERE tenant = %1$s))",
+	    fixture.tenant);
 	assert_int_equal(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo")->rows, 0);
 }
 
@@ -563,6 +599,7 @@ const struct CMUnitTest graph_tests[] = {
     TEST(test_workflow_of_which_the_end_is_skipped),
     TEST(test_approve),
     TEST(test_reject_and_send_back),
+    TEST(test_events_of_approvals),
     TEST(test_cancel_of_a_task_fails_its_workflow),
     TEST(test_gate_takes_back_what_is_ready),
     TEST(test_gate_sends_back_over_a_skipped_task),

@@ -95,12 +95,13 @@ check_invariants(void)
 	           " HAVING count(*) > CASE WHEN counter LIKE '#%%' THEN 1 ELSE coalesce((SELECT value FROM limits l"
 	           " WHERE l.tenant = %s AND l.name = split_part(counter, ':', 1)), 1000) END",
 	           fixture.tenant, fixture.tenant);
-	EXPECT_SQL(NULL,
-	           "SELECT format('%%s is %%s', key, status) FROM tasks WHERE tenant = %s AND"
-	           " CASE WHEN status IN ('pending', 'retrying') THEN (ready_at IS NULL AND run_at IS NULL AND parked IS NULL"
-	           " AND NOT approval) OR (ready_at IS NOT NULL AND (parked IS NOT NULL OR approval))"
-	           " ELSE parked IS NOT NULL OR (ready_at IS NOT NULL AND status <> 'processing') END",
-	           fixture.tenant);
+	EXPECT_SQL(
+	    NULL,
+	    "SELECT format('%%s is %%s', key, status) FROM tasks WHERE tenant = %s AND"
+	    " CASE WHEN status IN ('pending', 'retrying') THEN (ready_at IS NULL AND run_at IS NULL AND parked IS NULL"
+	    " AND NOT approval) OR (ready_at IS NOT NULL AND (parked IS NOT NULL OR approval))"
+	    " ELSE parked IS NOT NULL OR (ready_at IS NOT NULL AND status <> 'processing') END",
+	    fixture.tenant);
 }
 
 int

@@ -104,9 +104,8 @@ pairs(const char *list, const char *left, const char *right, const char *number)
 	for (int at = json_first(&whole, rows); at != JSON_NONE; at = json_next(&whole, rows, at)) {
 		int to = json_get(&whole, at, right);
 		text = arena_printf(&arena, "%s%s%s>%s", text, *text ? " " : "", key_of(&whole, json_get(&whole, at, left)),
-		                    json_type(&whole, to) == JSON_STRING
-		                        ? arena_string(&arena, json_string(&whole, to, &arena))
-		                        : key_of(&whole, to));
+		                    json_type(&whole, to) == JSON_STRING ? arena_string(&arena, json_string(&whole, to, &arena))
+		                                                         : key_of(&whole, to));
 		if (number)
 			text = arena_printf(&arena, "%s:%.*s", text, SLICE_ARG(json_raw(&whole, json_get(&whole, at, number))));
 	}
@@ -288,11 +287,10 @@ test_gate_sends_back_only_what_it_depends_on(void **state UNUSED)
 static void
 test_conditions(void **state UNUSED)
 {
-	assert_string_equal(
-	    compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"],"
-	            "\"condition\":{\"task\":\"a\",\"path\":\"/n\",\"op\":\"gt\",\"value\": 1.50}},"
-	            "{\"key\":\"c\",\"role\":\"r\",\"condition\":null}]"),
-	    "");
+	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"],"
+	                            "\"condition\":{\"task\":\"a\",\"path\":\"/n\",\"op\":\"gt\",\"value\": 1.50}},"
+	                            "{\"key\":\"c\",\"role\":\"r\",\"condition\":null}]"),
+	                    "");
 	/* As it was sent: it is judged later, on what the text says. */
 	assert_string_equal(member("b", "condition"), "{\"task\":\"a\",\"path\":\"/n\",\"op\":\"gt\",\"value\": 1.50}");
 	assert_string_equal(member("a", "condition"), "null");
@@ -304,11 +302,13 @@ static void
 test_conditions_that_are_refused(void **state UNUSED)
 {
 	assert_string_equal(
-	    compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\"},"
-	            "{\"key\":\"c\",\"role\":\"r\",\"depends_on\":[\"b\"],"
-	            "\"condition\":{\"any\":[{\"task\":\"b\",\"op\":\"exists\"},{\"not\":{\"task\":\"a\",\"op\":\"exists\"}}]}},"
-	            "{\"key\":\"d\",\"role\":\"r\",\"condition\":{\"task\":\"z\",\"op\":\"exists\"}},"
-	            "{\"key\":\"e\",\"role\":\"r\",\"depends_on\":[\"a\"],\"condition\":{\"task\":\"e\",\"op\":\"exists\"}}]"),
+	    compile(
+	        "[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\"},"
+	        "{\"key\":\"c\",\"role\":\"r\",\"depends_on\":[\"b\"],"
+	        "\"condition\":{\"any\":[{\"task\":\"b\",\"op\":\"exists\"},{\"not\":{\"task\":\"a\",\"op\":\"exists\"}}]}}"
+	        ","
+	        "{\"key\":\"d\",\"role\":\"r\",\"condition\":{\"task\":\"z\",\"op\":\"exists\"}},"
+	        "{\"key\":\"e\",\"role\":\"r\",\"depends_on\":[\"a\"],\"condition\":{\"task\":\"e\",\"op\":\"exists\"}}]"),
 	    "/tasks/2/condition/any/1/not/task not_a_dependency, /tasks/3/condition/task not_a_dependency, "
 	    "/tasks/4/condition/task not_a_dependency");
 	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"b\",\"role\":\"r\",\"depends_on\":[\"a\"],"
@@ -320,12 +320,11 @@ test_conditions_that_are_refused(void **state UNUSED)
 static void
 test_approval(void **state UNUSED)
 {
-	assert_string_equal(
-	    compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"g\",\"depends_on\":[\"a\"],"
-	            "\"gate\":{\"approval\":true,\"on_revision\":\"a\",\"max_rounds\":2}},"
-	            "{\"key\":\"h\",\"gate\":{\"approval\":true}},"
-	            "{\"key\":\"i\",\"role\":\"r\",\"gate\":{\"approval\":false}}]"),
-	    "");
+	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\"},{\"key\":\"g\",\"depends_on\":[\"a\"],"
+	                            "\"gate\":{\"approval\":true,\"on_revision\":\"a\",\"max_rounds\":2}},"
+	                            "{\"key\":\"h\",\"gate\":{\"approval\":true}},"
+	                            "{\"key\":\"i\",\"role\":\"r\",\"gate\":{\"approval\":false}}]"),
+	                    "");
 	assert_string_equal(member("g", "approval"), "true");
 	assert_string_equal(member("g", "queue"), "\"\""); /* nobody's: no agent may get it */
 	assert_string_equal(member("g", "role"), "null");
@@ -334,11 +333,10 @@ test_approval(void **state UNUSED)
 	assert_string_equal(member("h", "max_rounds"), "1");
 	assert_string_equal(member("i", "approval"), "false");
 	assert_string_equal(member("i", "queue"), "\"r\"");
-	assert_string_equal(
-	    compile("[{\"key\":\"a\",\"role\":\"r\",\"gate\":{\"approval\":true}},"
-	            "{\"key\":\"b\",\"agent_id\":\"smith\",\"gate\":{\"approval\":true}},"
-	            "{\"key\":\"c\",\"gate\":{}}]"),
-	    "/tasks/0/gate/approval conflict, /tasks/1/gate/approval conflict, /tasks/2/role required");
+	assert_string_equal(compile("[{\"key\":\"a\",\"role\":\"r\",\"gate\":{\"approval\":true}},"
+	                            "{\"key\":\"b\",\"agent_id\":\"smith\",\"gate\":{\"approval\":true}},"
+	                            "{\"key\":\"c\",\"gate\":{}}]"),
+	                    "/tasks/0/gate/approval conflict, /tasks/1/gate/approval conflict, /tasks/2/role required");
 }
 
 /* Appended tasks may wait for what is there already: by key, as their numbers are not known. */
@@ -360,8 +358,9 @@ test_append(void **state UNUSED)
 	                            "{\"key\":\"y\",\"role\":\"r\",\"depends_on\":[\"x\",\"old\"]}]"),
 	                    "/tasks/0/depends_on cycle, /tasks/1/depends_on cycle");
 	/* A gate runs only its own part again. */
-	assert_string_equal(compile("[{\"key\":\"x\",\"role\":\"r\",\"depends_on\":[\"old\"],\"gate\":{\"on_revision\":\"old\"}}]"),
-	                    "/tasks/0/gate/on_revision unknown_key");
+	assert_string_equal(
+	    compile("[{\"key\":\"x\",\"role\":\"r\",\"depends_on\":[\"old\"],\"gate\":{\"on_revision\":\"old\"}}]"),
+	    "/tasks/0/gate/on_revision unknown_key");
 	assert_string_equal(compile("[{\"key\":\"z\",\"role\":\"r\"}]"), "");
 	assert_string_equal(EXTERNAL, "");
 }
