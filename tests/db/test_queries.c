@@ -253,6 +253,7 @@ main(void)
 	             {message_tests, message_test_count},
 	             {metrics_tests, metrics_test_count},
 	             {task_tests, task_test_count},
+	             {floor_tests, floor_test_count},
 	             {settle_tests, settle_test_count},
 	             {workflow_tests, workflow_test_count},
 	             {schedule_tests, schedule_test_count},
