@@ -139,15 +139,6 @@ cohort_read_on(struct follower *follower, bool latest)
 	cohort_ask(cohort);
 }
 
-static void
-refuse_unkept(struct follower *follower)
-{
-	cohort_end(follower,
-	           request_fail(follower->request, ERROR_CURSOR_EXPIRED,
-	                        "the event that the cursor names is not kept, or never was; leave the cursor out to "
-	                        "read from the oldest event that is, and look at the state of what you follow"));
-}
-
 /* The first rows have come: who has waited for them has no answer yet. */
 static void
 begin_members(struct cohort *cohort, bool kept, const struct events_place *horizon, int64_t now_us)
@@ -164,7 +155,7 @@ begin_members(struct cohort *cohort, bool kept, const struct events_place *horiz
 		if (kept)
 			follower_begin(follower, now_us);
 		else
-			refuse_unkept(follower);
+			cohort_end(follower, follow_refuse(follower->request));
 	}
 	cohort->verify = cohort->latest = false;
 }
@@ -293,7 +284,7 @@ answered(void *arg, const struct db_result *result)
 {
 	struct cohort *cohort = arg;
 	int rows = result->count - 1; /* the last one is not a row of events */
-	struct events_place horizon = {0};
+	struct events_place horizon;
 	int64_t now_us = clock_mono_us();
 	size_t bytes = 0;
 	bool more;
@@ -303,7 +294,7 @@ answered(void *arg, const struct db_result *result)
 		could_not_ask(cohort, result);
 		return;
 	}
-	horizon.xid = xid_of(result, rows);
+	horizon = events_place_end(xid_of(result, rows), clock_wall_us());
 	begin_members(cohort, !cohort->verify || db_get(result, rows, "kept").data[0] == 't', &horizon, now_us);
 	for (int row = 0; row < rows; row++) {
 		bytes += db_get(result, row, "items").len;

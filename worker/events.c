@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+static const int64_t MINUTE_US = 60000000;
+
 /* Digits without a sign and without leading zeros, up to a byte that is none. */
 static bool
 take_number(struct slice *text, uint64_t max, uint64_t *number_r)
@@ -51,6 +53,18 @@ events_place_format(const struct events_place *place, char out[EVENTS_CURSOR_SIZ
 {
 	snprintf(out, EVENTS_CURSOR_SIZE, "%" PRIu64 "-%" PRId64 "-%" PRId64, place->xid, place->seq,
 	         MAX(place->skip - 1, 0));
+}
+
+struct events_place
+events_place_end(uint64_t xid, int64_t wall_us)
+{
+	return (struct events_place){.xid = xid, .skip = wall_us / MINUTE_US + 1};
+}
+
+bool
+events_place_is_stale(const struct events_place *place, int64_t wall_us, int64_t kept_us)
+{
+	return place->xid && !place->seq && (place->skip - 1) * MINUTE_US < wall_us - kept_us;
 }
 
 int

@@ -14,7 +14,10 @@
 
 enum { EVENTS_CURSOR_SIZE = 64 };
 
-/* Zeros: the beginning of what is kept. seq 0: before all rows of this xid. */
+/*
+ * Zeros: the beginning of what is kept. seq 0: before all rows of this xid; skip is then the minute when that was the
+ * end, because there is no row whose absence would tell that more has been dropped since.
+ */
 struct events_place {
 	uint64_t xid;
 	int64_t seq;
@@ -41,6 +44,11 @@ struct event_item {
 MUST_CHECK bool events_place_parse(struct slice text, struct events_place *place_r);
 /* The id of the item that the place is behind. */
 void events_place_format(const struct events_place *place, char out[EVENTS_CURSOR_SIZE]);
+/* The end of what could be read at wall_us. */
+struct events_place events_place_end(uint64_t xid, int64_t wall_us);
+/* True if the place was the end longer ago than what is kept reaches. Of the place of an event PostgreSQL knows better.
+ */
+bool events_place_is_stale(const struct events_place *place, int64_t wall_us, int64_t kept_us);
 /* As memcmp(). */
 int events_place_compare(const struct events_place *a, const struct events_place *b);
 

@@ -5,16 +5,31 @@
 #include "follow.h"
 #include "clock.h"
 #include "cohort.h"
+#include "config.h"
 
 #include <event2/event.h>
+
+static const int64_t DAY_US = INT64_C(86400000000);
+
+enum step
+follow_refuse(struct request *request)
+{
+	return request_fail(
+	    request, ERROR_CURSOR_EXPIRED,
+	    "what the cursor stands behind is not kept any more, or never was there; leave the cursor out to "
+	    "read from the oldest event that is, and look at the state of what you follow");
+}
 
 enum step
 follow_begin(struct follow *follow, struct request *request, const struct follow_wish *wish)
 {
+	const struct config *config = follow->worker->config;
 	struct follower *follower;
 
 	if (!request->conn)
 		return STEP_DONE;
+	if (events_place_is_stale(&wish->from, clock_wall_us(), config->events_retention_days * DAY_US))
+		return follow_refuse(request);
 	follower = arena_zero(&request->arena, sizeof(*follower));
 	follower->follow = follow;
 	follower->request = request;

@@ -33,8 +33,10 @@ struct follow_wish {
 
 struct follow *follow_new(struct worker *worker);
 void follow_free(struct follow *follow);
-/* STEP_WAIT: the request is resumed with its answer, or when its stream has ended. STEP_DONE: its client has gone. */
+/* STEP_WAIT: the request is resumed with its answer, or when its stream has ended. STEP_DONE: it is over already. */
 enum step follow_begin(struct follow *follow, struct request *request, const struct follow_wish *wish);
+/* The answer to a cursor behind what is kept. STEP_DONE. */
+enum step follow_refuse(struct request *request);
 /* The client has gone: the request ends at the next tick. */
 void follow_client_gone(struct follower *follower);
 /* The stream's bytes are all out: it may take more. */

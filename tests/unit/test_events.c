@@ -33,6 +33,25 @@ an_id_is_the_place_behind_its_event(void **state UNUSED)
 }
 
 static void
+an_end_grows_old(void **state UNUSED)
+{
+	const int64_t minute = 60000000, now = 1000000 * minute;
+	struct events_place end = events_place_end(735, now), again;
+	char id[EVENTS_CURSOR_SIZE];
+
+	events_place_format(&end, id);
+	assert_string_equal(id, "735-0-1000000");
+	assert_true(events_place_parse(slice_of(id), &again));
+	assert_int_equal(events_place_compare(&end, &again), 0);
+	assert_false(events_place_is_stale(&again, now, 10 * minute));
+	assert_false(events_place_is_stale(&again, now + 10 * minute, 10 * minute));
+	assert_true(events_place_is_stale(&again, now + 11 * minute, 10 * minute));
+	/* The beginning never does, and of an event the table knows. */
+	assert_false(events_place_is_stale(&(struct events_place){0}, now, minute));
+	assert_false(events_place_is_stale(&(struct events_place){5, 6, 1}, now, minute));
+}
+
+static void
 what_is_no_id_is_refused(void **state UNUSED)
 {
 	static const char *const bad[] = {"",
@@ -183,6 +202,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(an_id_is_the_place_behind_its_event),
+	                                   cmocka_unit_test(an_end_grows_old),
 	                                   cmocka_unit_test(what_is_no_id_is_refused),
 	                                   cmocka_unit_test(places_have_one_order),
 	                                   cmocka_unit_test(a_row_is_taken_apart),
