@@ -11,7 +11,7 @@
 
 #include <uthash.h>
 
-enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256, POLL_KNOWN_US = 1500000 };
+enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256, POLL_KNOWN_US = 1500000, POLL_FAILED_US = 300000, FAIL_AT_ONCE_MAX = 500 };
 enum { POLL_REST = 10, POLL_REST_MOST_US = 15000000 }; /* times as long as the poll took */
 
 /* A waiter's place in one line. */
@@ -68,6 +68,7 @@ struct waiters {
 	uint32_t poll_seen[SCOREBOARD_QUEUES];       /* the board when it was sent */
 	uint64_t poll_found[SCOREBOARD_QUEUES / 64]; /* a bit for each bucket that had work then */
 	bool polling;
+	int poll_failures; /* in a row */
 	int count;
 	struct floors *floors;
 	struct floor_looks *floor_looks;
@@ -408,10 +409,16 @@ polled(void *arg, const struct db_result *result)
 	int64_t took_us = clock_steady_us() - waiters->polled_us;
 
 	waiters->polling = false;
-	waiters->poll_known_us = result->status == DB_OK ? waiters->polled_us : 0;
+	waiters->poll_failures = result->status == DB_OK ? 0 : waiters->poll_failures + 1;
+	if (result->status != DB_OK) {
+		waiters->poll_known_us = 0;
+		waiters->poll_us = clock_mono_us() + POLL_FAILED_US;
+		return;
+	}
+	waiters->poll_known_us = waiters->polled_us;
 	memset(waiters->poll_found, 0, sizeof(waiters->poll_found));
 	waiters->poll_us = MAX(waiters->poll_us, clock_mono_us() + MIN(took_us * POLL_REST, POLL_REST_MOST_US));
-	for (int row = 0; result->status == DB_OK && row < result->count; row++) {
+	for (int row = 0; row < result->count; row++) {
 		int64_t tenant = strtoll(db_get(result, row, "tenant").data, NULL, 10);
 		struct slice queue = db_get(result, row, "queue");
 		unsigned bucket = scoreboard_queue(tenant, queue);
@@ -463,6 +470,23 @@ end_slot(struct waiters *waiters, int slot, int64_t now_us)
 	}
 }
 
+/* The database is away: who waits is told, so that he can go elsewhere. Not all at once, for they may come back at once. */
+static void
+fail_some(struct waiters *waiters)
+{
+	int left = FAIL_AT_ONCE_MAX;
+
+	for (int slot = 0; slot < SLOTS && left > 0; slot++) {
+		struct waiter *waiter = TAILQ_FIRST(&waiters->wheel[slot]);
+		while (waiter && left-- > 0) {
+			struct waiter *next = TAILQ_NEXT(waiter, entry);
+			if (!waiter->asking)
+				waiter_end(waiter, request_fail(waiter->request, ERROR_UNAVAILABLE, "the database cannot be reached"));
+			waiter = next;
+		}
+	}
+}
+
 void
 waiters_tick(struct waiters *waiters, int64_t now_us)
 {
@@ -474,6 +498,8 @@ waiters_tick(struct waiters *waiters, int64_t now_us)
 		end_slot(waiters, (int)(++waiters->wheel_at % SLOTS), now_us);
 	if (now_us >= waiters->poll_us)
 		poll_queues(waiters, now_us);
+	if (waiters->poll_failures > 1 && !db_ready(waiters->worker->db))
+		fail_some(waiters);
 	floor_looks_tick(waiters->floor_looks, clock_steady_us());
 }
 
