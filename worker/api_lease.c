@@ -17,11 +17,15 @@
 
 enum { ROLES, AGENT_ID, MAX_TASKS, WAIT_S, LEASE_S, CAPABILITIES, FIELDS }; /* the order of fields_lease */
 
-/* The parameters of both statements, made once but for the floors. */
+enum { SLOW_US = 8000 };
+
+/* The parameters of the statements, made once but for the floors. */
 struct lease {
 	struct slice agent_id;
 	int64_t wait_us;
+	int64_t sent_us;
 	struct slice *plain;
+	struct slice *above;
 	struct slice *closely;
 };
 
@@ -96,30 +100,42 @@ write_floors(struct request *request, const struct waiter_wish *wish, bool speci
 	                    wish->queue_count, clock_steady_us(), &request->arena);
 }
 
+/* The floors of what the request wants decide on the statement; few queues have any. */
 static void
 choose(struct request *request, struct waiter_wish *wish)
 {
-	const struct lease *lease = request->state;
+	struct lease *lease = request->state;
 	bool plain = agents_seen_note(request->worker->agents, request->principal.tenant, lease->agent_id, lease->wait_us) &&
 	             !wish->look_closer;
-	struct slice *values = plain ? lease->plain : lease->closely;
+	struct slice floors = write_floors(request, wish, false);
 
-	wish->query = plain ? QUERY_TASK_LEASE : QUERY_TASK_LEASE_CLOSELY;
-	wish->values = values;
+	wish->query = !plain ? QUERY_TASK_LEASE_CLOSELY : floors.data ? QUERY_TASK_LEASE_ABOVE : QUERY_TASK_LEASE;
+	wish->values = !plain ? lease->closely : floors.data ? lease->above : lease->plain;
 	wish->personal = !plain;
-	ask_set(values, wish->query, "floors", write_floors(request, wish, false));
-	if (!plain)
-		ask_set(values, wish->query, "floors_special", write_floors(request, wish, true));
+	if (plain && floors.data)
+		ask_set(lease->above, wish->query, "floors", floors);
+	if (!plain) {
+		ask_set(lease->closely, wish->query, "floors", floors);
+		ask_set(lease->closely, wish->query, "floors_special", write_floors(request, wish, true));
+	}
+	lease->sent_us = clock_steady_us();
 }
 
-/* True if limits held back what stood first: there may be more behind it. */
-static bool
-note(struct request *request, const struct db_result *result)
+/* What took long may have walked over much that is dead. */
+static void
+note(struct request *request, const struct waiter_wish *wish)
 {
-	int again = db_column(result, "_again");
+	struct floors *floors = waiters_floors(request->worker->waiters);
+	const struct lease *lease = request->state;
+	int64_t now_us = clock_steady_us();
 
-	floors_add(waiters_floors(request->worker->waiters), db_get(result, 0, "_slow"), clock_steady_us(), &request->arena);
-	return again >= 0 && slice_is(db_cell(result, 0, again), "t");
+	if (now_us - lease->sent_us < SLOW_US)
+		return;
+	for (int i = 0; i < wish->queue_count; i++) {
+		floors_suspect(floors, request->principal.tenant, false, wish->queues[i], now_us);
+		if (wish->query == QUERY_TASK_LEASE_CLOSELY)
+			floors_suspect(floors, request->principal.tenant, true, wish->queues[i], now_us);
+	}
 }
 
 static struct slice *
@@ -154,6 +170,7 @@ api_lease(struct request *request)
 	*lease = (struct lease){.agent_id = fields[AGENT_ID].text,
 	                        .wait_us = wish.wait_us,
 	                        .plain = make_values(request, QUERY_TASK_LEASE, fields, queues),
+	                        .above = make_values(request, QUERY_TASK_LEASE_ABOVE, fields, queues),
 	                        .closely = closely};
 	request->state = lease;
 	return waiters_begin(request->worker->waiters, request, &wish);

@@ -5,25 +5,26 @@
  * when it was passed, or is left to the looks for stragglers.
  */
 #include "floors.h"
-#include "json_read.h"
 #include "json_write.h"
 
 #include <uthash.h>
 
 enum {
-	RAISE_US = 200000,      /* between two looks that raise, while leases ask */
+	SUSPECT_US = 50000,      /* between looks at queues that only may be slow */
+	RAISE_US = 200000,       /* between two looks that raise, while leases ask */
 	RAISE_IDLE_US = 3000000, /* and while none does: agents of other nodes may be at work there */
 	LOWER_LEAST_US = 3000000,
 	LOWER_MOST_US = 15000000,
 	LOWER_SHARE = 20, /* one part of the time is spent looking for one queue's stragglers */
 	LOWER_REST = 4,   /* and one in five for those of all */
-	QUICK_US = 2000,  /* as in task_lease */
+	QUICK_US = 2000,  /* floors are not worth their while */
 };
 
 struct entry {
 	int64_t tenant;
 	struct slice queue;
 	bool special;
+	bool suspect; /* its floors are not used before the first look */
 	int64_t at_us[FLOORS_PRIORITIES];
 	int64_t used_us;
 	int64_t raised_us;
@@ -34,7 +35,8 @@ struct entry {
 
 struct floors {
 	struct entry *entries;
-	int64_t rest_us; /* no look for stragglers before */
+	int64_t rest_us;    /* no look for stragglers before */
+	int64_t suspect_us; /* no look at a suspect before */
 };
 
 struct floors *
@@ -89,8 +91,8 @@ find(const struct floors *floors, int64_t tenant, bool special, struct slice que
 	return entry;
 }
 
-static void
-add(struct floors *floors, int64_t tenant, bool special, struct slice queue, int64_t now_us)
+void
+floors_suspect(struct floors *floors, int64_t tenant, bool special, struct slice queue, int64_t now_us)
 {
 	char key[FLOORS_NAME_SIZE];
 	size_t length = make_key(tenant, special, queue, key);
@@ -102,33 +104,12 @@ add(struct floors *floors, int64_t tenant, bool special, struct slice queue, int
 	memcpy(entry->key, key, length);
 	entry->tenant = tenant;
 	entry->special = special;
+	entry->suspect = true;
 	entry->queue = (struct slice){entry->key + length - queue.len, queue.len};
 	entry->used_us = now_us;
 	entry->raised_us = now_us - RAISE_IDLE_US;
 	entry->lower_us = now_us + LOWER_LEAST_US;
 	HASH_ADD_KEYPTR(hh, floors->entries, entry->key, length, entry);
-}
-
-void
-floors_add(struct floors *floors, struct slice slow, int64_t now_us, struct arena *arena)
-{
-	struct json_error error;
-	struct json json;
-
-	if (!slow.data || !json_parse(arena, slow, &json, &error) || json_type(&json, 0) != JSON_ARRAY)
-		return;
-	for (int at = json_first(&json, 0); at != JSON_NONE; at = json_next(&json, 0, at)) {
-		int tenant_at = json_first(&json, at), queue_at;
-		int64_t tenant;
-		bool special;
-
-		if (json_type(&json, at) != JSON_ARRAY || json_size(&json, at) != 3)
-			continue;
-		queue_at = json_next(&json, at, tenant_at);
-		if (json_int(&json, tenant_at, &tenant) && json_type(&json, queue_at) == JSON_STRING &&
-		    json_bool(&json, json_next(&json, at, queue_at), &special))
-			add(floors, tenant, special, json_string(&json, queue_at, arena), now_us);
-	}
 }
 
 void
@@ -158,14 +139,16 @@ floors_write(struct floors *floors, int64_t tenant, bool special, const struct s
 	struct json_writer writer;
 	struct buf text = {0};
 	struct slice copy;
+	bool any = false;
 
 	if (!floors->entries)
-		return SLICE("[]");
+		return SLICE_NONE;
 	json_write_begin(&writer, &text);
 	json_write_array_open(&writer);
 	for (int i = 0; i < count; i++) {
 		struct entry *entry = find(floors, tenant, special, queues[i]);
-		if (entry) {
+		if (entry && !entry->suspect) {
+			any = true;
 			entry->used_us = now_us;
 			write_text(&writer, entry);
 		} else {
@@ -173,7 +156,7 @@ floors_write(struct floors *floors, int64_t tenant, bool special, const struct s
 		}
 	}
 	json_write_array_close(&writer);
-	copy = (struct slice){arena_string(arena, buf_slice(&text)), text.len};
+	copy = any ? (struct slice){arena_string(arena, buf_slice(&text)), text.len} : SLICE_NONE;
 	buf_free(&text);
 	return copy;
 }
@@ -186,6 +169,8 @@ floors_list(const struct floors *floors, struct buf *out)
 	json_write_begin(&writer, out);
 	json_write_array_open(&writer);
 	for (const struct entry *entry = floors->entries; entry; entry = entry->hh.next) {
+		if (entry->suspect)
+			continue;
 		json_write_object_open(&writer);
 		json_write_member_int(&writer, "tenant", entry->tenant);
 		json_write_member_string(&writer, "queue", entry->queue);
@@ -204,8 +189,10 @@ raise_due(const struct entry *entry)
 }
 
 static void
-begin(struct entry *entry, enum floors_kind kind, int64_t now_us, struct floors_look *look_r)
+begin(struct floors *floors, struct entry *entry, enum floors_kind kind, int64_t now_us, struct floors_look *look_r)
 {
+	if (entry->suspect)
+		floors->suspect_us = now_us + SUSPECT_US;
 	if (kind == FLOORS_RAISE)
 		entry->raised_us = now_us;
 	else
@@ -228,15 +215,17 @@ floors_due(struct floors *floors, int64_t now_us, struct floors_look *look_r)
 			forget(floors, entry);
 			continue;
 		}
+		if (entry->suspect && floors->suspect_us > now_us)
+			continue;
 		if (raise_due(entry) <= now_us && (!raise || raise_due(entry) < raise_due(raise)))
 			raise = entry;
 		if (entry->lower_us <= now_us && (!lower || entry->lower_us < lower->lower_us))
 			lower = entry;
 	}
 	if (lower && floors->rest_us <= now_us)
-		begin(lower, FLOORS_LOWER, now_us, look_r);
+		begin(floors, lower, FLOORS_LOWER, now_us, look_r);
 	else if (raise)
-		begin(raise, FLOORS_RAISE, now_us, look_r);
+		begin(floors, raise, FLOORS_RAISE, now_us, look_r);
 	else
 		return false;
 	return true;
@@ -262,6 +251,10 @@ floors_looked(struct floors *floors, const struct floors_look *look, int64_t now
 {
 	struct entry *entry = find(floors, look->tenant, look->special, slice_of(look->queue));
 
+	if (look->kind == FLOORS_RAISE && entry && entry->suspect && took_us < QUICK_US)
+		forget(floors, entry);
+	else if (look->kind == FLOORS_RAISE && entry)
+		entry->suspect = false;
 	if (look->kind == FLOORS_RAISE || took_us < 0)
 		return;
 	floors->rest_us = now_us + took_us * LOWER_REST;

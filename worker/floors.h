@@ -1,11 +1,11 @@
 /*
  * floors.h - where leases begin to look in queues that are full of dead index entries.
  *
- * The index of ready tasks keeps the entry of a leased task while any snapshot may still see that task as ready. So while
- * a transaction stays open for long, a lease that begins at the head of a queue walks over all that was leased since.
- * What becomes ready gets the time of that moment, so what is alive stands at the end of its priority. When the head of a
- * queue took long, task_lease says so; from then on this remembers for each of its priorities a floor, a time below which
- * nothing is ready, and the leases send the floors along.
+ * The index of ready tasks keeps the entry of a leased task while any snapshot may still see that task as ready. So
+ * while a transaction stays open for long, a lease that begins at the head of a queue walks over all that was leased
+ * since. What becomes ready gets the time of that moment, so what is alive stands at the end of its priority. When a
+ * lease took long and a look at its queue does too, this remembers from then on for each priority of the queue a floor,
+ * a time below which nothing is ready, and the leases send the floors along.
  *
  * Two statements beside the leases keep the floors (floor_looks.h). One looks from the floors on and raises them: a few
  * times a second while the queue is asked for. The other looks below them for stragglers, what became ready there after
@@ -37,9 +37,9 @@ struct floors *floors_new(void);
 void floors_free(struct floors *floors);
 int floors_count(const struct floors *floors);
 
-/* The queues that task_lease was slow at get floors: [[tenant, queue, special], ...]. Anything else changes nothing. */
-void floors_add(struct floors *floors, struct slice slow, int64_t now_us, struct arena *arena);
-/* The parameter of a lease for these queues: a JSON array, the arena's or static. */
+/* A lease of the queue took long, maybe for another reason: it gets floors if the first look takes long too. */
+void floors_suspect(struct floors *floors, int64_t tenant, bool special, struct slice queue, int64_t now_us);
+/* The parameter of a lease for these queues: a JSON array in the arena, or absent: none of them has floors. */
 struct slice floors_write(struct floors *floors, int64_t tenant, bool special, const struct slice *queues, int count,
                           int64_t now_us, struct arena *arena);
 /* All of them as a JSON array for ready_queues. */

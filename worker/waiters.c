@@ -302,9 +302,11 @@ answered(void *arg, const struct db_result *result)
 	bool rows = result->status == DB_OK && result->count > 0;
 	bool got = rows && db_get(result, 0, "id").data;
 	bool go_on = got;
-	bool again = rows && waiter->wish.note && waiter->wish.note(waiter->request, result);
 
-	if (again && !got && waiter->tries++ < ASK_AGAIN_MAX) {
+	if (waiter->wish.note && result->status == DB_OK)
+		waiter->wish.note(waiter->request, &waiter->wish);
+	/* A row without an id: limits held back what stood first in the queue; there may be more behind it. */
+	if (rows && !got && waiter->tries++ < ASK_AGAIN_MAX) {
 		waiter->wish.look_closer = true;
 		ask(waiter);
 		return;

@@ -1,12 +1,12 @@
 /*
  * waiters.h - requests that wait for work: leases and inboxes.
  *
- * A waiter holds no database connection and costs nothing while nothing happens. It stands in one line for each queue that
- * it waits for, first come first served. When a queue is marked on the node's ready board, the first of its line asks; when
- * that one gets something, the next two ask, then four: a burst of work wakes as many as it can feed, and an empty queue
- * costs one statement. One who cannot take what is there keeps its turn, and the next are asked. Once a second, or more rarely when it takes long, one
- * statement of the worker asks which queues have work at all: for marks that were lost, and for other nodes that are not
- * heard.
+ * A waiter holds no database connection and costs nothing while nothing happens. It stands in one line for each queue
+ * that it waits for, first come first served. When a queue is marked on the node's ready board, the first of its line
+ * asks; when that one gets something, the next two ask, then four: a burst of work wakes as many as it can feed, and an
+ * empty queue costs one statement. One who cannot take what is there keeps its turn, and the next are asked. Once a
+ * second, or more rarely when it takes long, one statement of the worker asks which queues have work at all: for marks
+ * that were lost, and for other nodes that are not heard.
  */
 #ifndef AGENTD_WAITERS_H
 #define AGENTD_WAITERS_H
@@ -30,11 +30,8 @@ struct waiter_wish {
 	bool look_closer; /* set before choose() when there was more than the query could see */
 	bool personal;   /* that there is nothing for this one says nothing about the others in line */
 	int64_t wait_us; /* 0: look once */
-	/*
-	 * Called with the rows of each look before anything else. True: something was passed over, look again even if there is
-	 * nothing. May be NULL.
-	 */
-	bool (*note)(struct request *request, const struct db_result *result);
+	/* Called when a look is over, before anything else. May be NULL. */
+	void (*note)(struct request *request, const struct waiter_wish *wish);
 	/* Writes the answer from the rows, which may be none. */
 	void (*write)(struct request *request, const struct db_result *result);
 	/* The client has gone and the rows would be lost: gives them back. May be NULL. */

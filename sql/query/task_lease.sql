@@ -58,22 +58,52 @@ tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND 
 generate_series(10, 1, -1) AS p(priority)
 -- end
 
--- macro: SLOW
--- What took long to look at from its head: the caller is told, and comes with floors from then on (worker/floors.h).
--- Not a matter of how much was found. Nothing is told to a caller without @floors.
-slow AS MATERIALIZED (
-    SELECT json_agg(json_build_array(tenant, queue, special)) AS queues FROM looked
-    WHERE ended - began > interval '2 milliseconds' + want * interval '5 microseconds' AND floors IS NULL
-      AND (SELECT floors IS NOT NULL FROM req WHERE ord = 1)
-)
+-- macro: LEASE_DEALT
+-- What was picked goes to the requests in their order.
+), offered AS MATERIALIZED (
+    SELECT tid, ord, row_number() OVER (PARTITION BY ord ORDER BY priority DESC, ready_at, id) AS nth FROM picked
+), leased AS (
+    UPDATE tasks t SET {LEASE_SET}
+    FROM (SELECT o.tid, o.nth, r.ord, r.want, r.agent_id, r.lease_ms
+        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r -- hashed: see task_settle_alone
+    WHERE t.ctid = r.tid AND r.nth <= r.want
+    RETURNING r.ord, r.nth, t.*
+), {LEASE_CONSEQUENCES}
+SELECT r.ord, {LEASE_COLUMNS}
+FROM req r FULL JOIN leased l ON l.ord = r.ord
+WHERE l.id IS NOT NULL OR r.tenant IN (SELECT id FROM limited)
+ORDER BY r.ord, l.nth
 -- end
 
 -- name: task_lease :batch
 -- For tenants without limits and agents without a bound; a tenant that has limits by now gets nothing but a row without
--- an id, which says so (_again). Requests are grouped by the queue they may take from; each queue is selected from once,
--- for all of them, because SKIP LOCKED does not skip what the same transaction locked. A group's requests are arrays in
--- order: upto[i] is the number of the last task that the i-th has room for. A queue with floors is looked at from these
--- on, one priority after the other, and no more of them than are needed.
+-- an id, which says so. Requests are grouped by the queue they may take from; each queue is selected from once, for all
+-- of them, because SKIP LOCKED does not skip what the same transaction locked. A group's requests are arrays in order:
+-- upto[i] is the number of the last task that the i-th has room for.
+WITH limited AS MATERIALIZED (
+    SELECT id FROM tenants WHERE id = ANY(@tenant::int[]) AND throttles
+), req AS MATERIALIZED (
+    SELECT * FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[])
+        WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, ord)
+), line AS (
+    SELECT r.ord, r.tenant, q.queue, r.want, sum(r.want) OVER (PARTITION BY r.tenant, q.queue ORDER BY r.ord) AS upto
+    FROM req r CROSS JOIN LATERAL json_array_elements_text(r.queues) AS q(queue)
+    WHERE r.tenant NOT IN (SELECT id FROM limited)
+), wanted AS MATERIALIZED (
+    SELECT tenant, queue, max(upto)::int AS want, array_agg(ord ORDER BY ord) AS ords, array_agg(upto ORDER BY ord) AS upto
+    FROM line GROUP BY tenant, queue ORDER BY tenant, queue
+), picked AS MATERIALIZED (
+    SELECT t.*, w.ords[width_bucket(t.place - 1, w.upto) + 1] AS ord
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT *, row_number() OVER (ORDER BY priority DESC, ready_at, id) AS place
+        FROM (SELECT ctid AS tid, id, priority, ready_at FROM tasks
+            WHERE {PLAIN}
+            ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t) t
+{LEASE_DEALT};
+
+-- name: task_lease_above :batch
+-- The same for requests that know floors of a queue (worker/floors.h): it is looked at from these on, one priority after
+-- the other, and no more of them than are needed. A statement of its own, because its plan takes longer to start.
 WITH limited AS MATERIALIZED (
     SELECT id FROM tenants WHERE id = ANY(@tenant::int[]) AND throttles
 ), req AS MATERIALIZED (
@@ -89,12 +119,10 @@ WITH limited AS MATERIALIZED (
     SELECT tenant, queue, max(upto)::int AS want, min(floors)::int8[] AS floors, array_agg(ord ORDER BY ord) AS ords,
         array_agg(upto ORDER BY ord) AS upto
     FROM line GROUP BY tenant, queue ORDER BY tenant, queue
-), looked AS MATERIALIZED (
-    -- The last row of each queue is the time that it took.
-    SELECT w.tenant, w.queue, false AS special, w.want, w.floors, w.began, t.*,
-        w.ords[width_bucket(t.place - 1, w.upto) + 1] AS ord
-    FROM (SELECT *, clock_timestamp() AS began FROM wanted) w CROSS JOIN LATERAL (
-        SELECT *, row_number() OVER (ORDER BY priority DESC, ready_at, id) AS place, NULL::timestamptz AS ended
+), picked AS MATERIALIZED (
+    SELECT t.*, w.ords[width_bucket(t.place - 1, w.upto) + 1] AS ord
+    FROM wanted w CROSS JOIN LATERAL (
+        SELECT *, row_number() OVER (ORDER BY priority DESC, ready_at, id) AS place
         FROM (SELECT * FROM (
                 SELECT ctid AS tid, id, priority, ready_at FROM tasks
                 WHERE w.floors IS NULL AND {PLAIN}
@@ -105,25 +133,8 @@ WITH limited AS MATERIALIZED (
                     SELECT ctid, id, priority, ready_at FROM tasks
                     WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR}
                     ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
-                WHERE w.floors IS NOT NULL LIMIT w.want) above) t
-        UNION ALL
-        SELECT NULL, NULL, NULL, NULL, NULL, clock_timestamp()) t
-), offered AS MATERIALIZED (
-    SELECT tid, ord, row_number() OVER (PARTITION BY ord ORDER BY priority DESC, ready_at, id) AS nth
-    FROM looked WHERE id IS NOT NULL
-), leased AS (
-    UPDATE tasks t SET {LEASE_SET}
-    FROM (SELECT o.tid, o.nth, r.ord, r.want, r.agent_id, r.lease_ms
-        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r -- hashed: see task_settle_alone
-    WHERE t.ctid = r.tid AND r.nth <= r.want
-    RETURNING r.ord, r.nth, t.*
-), {SLOW}, {LEASE_CONSEQUENCES}
-SELECT r.ord, {LEASE_COLUMNS}, r.tenant IN (SELECT id FROM limited) AS _again,
-    CASE WHEN r.ord = 1 THEN (SELECT queues FROM slow) END AS _slow
-FROM req r FULL JOIN leased l ON l.ord = r.ord
-WHERE l.id IS NOT NULL OR r.tenant IN (SELECT id FROM limited)
-    OR (r.ord = 1 AND (SELECT queues IS NOT NULL FROM slow))
-ORDER BY r.ord, l.nth;
+                WHERE w.floors IS NOT NULL LIMIT w.want) above) t) t
+{LEASE_DEALT};
 
 -- macro: WINDOW_START
 to_timestamp(floor(extract(epoch FROM now()) * 1000 / l.window_ms) * l.window_ms / 1000)
@@ -185,36 +196,32 @@ WITH asked AS MATERIALIZED (
             SELECT FROM limits l WHERE l.tenant = line.tenant AND l.key <> 'agent') THEN 100 ELSE 0 END AS want,
         special, min(CASE WHEN special THEN floors_special ELSE floors END)::int8[] AS floors
     FROM line CROSS JOIN (VALUES (false), (true)) k(special) GROUP BY tenant, queue, special ORDER BY tenant, queue, special
-), looked AS MATERIALIZED (
-    SELECT w.tenant, w.queue, w.special, w.want, w.floors, w.began, t.*
-    FROM (SELECT *, clock_timestamp() AS began FROM wanted) w CROSS JOIN LATERAL (
+), found AS MATERIALIZED (
+    SELECT w.tenant, w.queue, t.*
+    FROM wanted w CROSS JOIN LATERAL (
         SELECT * FROM (
-            SELECT {CLOSER}, NULL::timestamptz AS ended FROM tasks
+            SELECT {CLOSER} FROM tasks
             WHERE NOT w.special AND w.floors IS NULL AND {PLAIN}
             ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) plain_head
         UNION ALL
         SELECT * FROM (
             SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
-                SELECT {CLOSER}, NULL::timestamptz FROM tasks
+                SELECT {CLOSER} FROM tasks
                 WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR}
                 ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
             WHERE NOT w.special AND w.floors IS NOT NULL LIMIT w.want) plain_above
         UNION ALL
         SELECT * FROM (
-            SELECT {CLOSER}, NULL::timestamptz FROM tasks t
+            SELECT {CLOSER} FROM tasks t
             WHERE w.special AND w.floors IS NULL AND {SPECIAL} AND {DOABLE}
             ORDER BY priority DESC, ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) special_head
         UNION ALL
         SELECT * FROM (
             SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
-                SELECT {CLOSER}, NULL::timestamptz FROM tasks t
+                SELECT {CLOSER} FROM tasks t
                 WHERE {SPECIAL} AND {DOABLE} AND priority = p.priority AND ready_at >= {FLOOR}
                 ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
-            WHERE w.special AND w.floors IS NOT NULL LIMIT w.want) special_above
-        UNION ALL
-        SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, clock_timestamp()) t
-), found AS MATERIALIZED (
-    SELECT * FROM looked WHERE id IS NOT NULL
+            WHERE w.special AND w.floors IS NOT NULL LIMIT w.want) special_above) t
 ), fitting AS MATERIALIZED (
     -- Who of this batch could take it, as far as capabilities go.
     SELECT f.tid, l.ord, l.may, sum(l.may) OVER (PARTITION BY f.tid ORDER BY l.ord) AS upto,
@@ -285,13 +292,11 @@ WITH asked AS MATERIALIZED (
     GROUP BY tenant, counter, began_at
     ON CONFLICT (tenant, counter) DO UPDATE SET began_at = excluded.began_at,
         started = excluded.started + CASE WHEN w.began_at = excluded.began_at THEN w.started ELSE 0 END
-), {SLOW}, {LEASE_CONSEQUENCES}
--- A row without an id only tells what was slow, and _again: something was passed over, there may be more behind it.
-SELECT r.ord, {LEASE_COLUMNS}, (r.may > 0 AND EXISTS (SELECT FROM refused)) AS _again,
-    CASE WHEN r.ord = 1 THEN (SELECT queues FROM slow) END AS _slow
+), {LEASE_CONSEQUENCES}
+-- A row without an id says: something was passed over, so there may be more behind it; ask again.
+SELECT r.ord, {LEASE_COLUMNS}
 FROM req r FULL JOIN leased l ON l.ord = r.ord
 WHERE l.id IS NOT NULL OR (r.may > 0 AND EXISTS (SELECT FROM refused))
-    OR (r.ord = 1 AND (SELECT queues IS NOT NULL FROM slow))
 ORDER BY r.ord, l.nth;
 
 -- macro: FLOORS_OF

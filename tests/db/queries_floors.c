@@ -1,6 +1,6 @@
 /*
- * queries_floors.c - leases that begin to look at floors, and what keeps these: see worker/floors.h. Floors are arrays of
- * microseconds since 1970, one for each priority.
+ * queries_floors.c - leases that begin to look at floors, and what keeps these: see worker/floors.h. Floors are arrays
+ * of microseconds since 1970, one for each priority.
  */
 #include "base.h"
 
@@ -12,20 +12,23 @@ make_ready(const char *queue, const char *priority, const char *ready_us)
 {
 	const char *id = make_task(queue, priority);
 
-	SQL("UPDATE tasks SET ready_at = 'epoch'::timestamptz + %s * interval '1 microsecond' WHERE id = '%s'", ready_us, id);
+	SQL("UPDATE tasks SET ready_at = 'epoch'::timestamptz + %s * interval '1 microsecond' WHERE id = '%s'", ready_us,
+	    id);
 	return id;
 }
 
 static struct db_answer *
 ask_above(const char *queues, const char *max, const char *floors)
 {
-	return ASK(TASK_LEASE, "queues", queues, "agent_id", "smith", "max", max, "lease_ms", "8000", "floors", floors);
+	return ASK(TASK_LEASE_ABOVE, "queues", queues, "agent_id", "smith", "max", max, "lease_ms", "8000", "floors",
+	           floors);
 }
 
 static void
 test_lease_with_floors_keeps_the_order_and_leaves_what_is_below(void **state UNUSED)
 {
-	const char *below = make_ready("sena", "5", "1700000000000006"), *urgent = make_ready("sena", "9", "1700000000000009"),
+	const char *below = make_ready("sena", "5", "1700000000000006"),
+	           *urgent = make_ready("sena", "9", "1700000000000009"),
 	           *old = make_ready("sena", "5", "1700000000000007"), *young = make_ready("sena", "5", "1700000000000008"),
 	           *last = make_ready("sena", "1", "3");
 	const char *floors = "[null,\"{0,0,0,0,1700000000000007,0,0,0,0,1800000000000000}\"]";
@@ -56,8 +59,8 @@ test_floors_are_of_one_tenant_and_queue(void **state UNUSED)
 	SQL("UPDATE tasks SET tenant = %s WHERE id = '%s'", tenant, theirs);
 	ours = ask_above("[\"sena\",\"rune\"]", "2", floors);
 	more = ask_above("[\"sena\"]", "3", floors);
-	lease = ASK(TASK_LEASE, "tenant", tenant, "queues", "[\"sena\"]", "agent_id", "smith", "max", "5", "lease_ms", "8000",
-	            "floors", "[]");
+	lease = ASK(TASK_LEASE_ABOVE, "tenant", tenant, "queues", "[\"sena\"]", "agent_id", "smith", "max", "5", "lease_ms",
+	            "8000", "floors", "[]");
 	db_fixture_wait(&fixture);
 	assert_int_equal(lease->rows, 1);
 	EXPECT(lease, 0, "id", theirs);
@@ -88,10 +91,12 @@ test_floors_are_the_oldest_that_is_ready_or_two_seconds_ago(void **state UNUSED)
 	floors = CALL(TASK_FLOORS, "queue", "sena", "special", "false", "floors", zero);
 	assert_int_equal(floors->rows, 10);
 	assert_string_equal(floor_of(floors, "5"), "1700000000000007");
-	EXPECT_SQL("t", "SELECT extract(epoch FROM now()) * 1000000 - %s BETWEEN 2000000 AND 10000000", floor_of(floors, "7"));
+	EXPECT_SQL("t", "SELECT extract(epoch FROM now()) * 1000000 - %s BETWEEN 2000000 AND 10000000",
+	           floor_of(floors, "7"));
 	assert_string_equal(floor_of(floors, "7"), floor_of(floors, "1")); /* nothing is there */
 	/* What was found first is not lost. */
-	EXPECT(queries_wait(ask_above("[\"sena\"]", "1", "[\"{0,0,0,0,1700000000000007,0,1,0,0,0}\"]")), 0, "priority", "7");
+	EXPECT(queries_wait(ask_above("[\"sena\"]", "1", "[\"{0,0,0,0,1700000000000007,0,1,0,0,0}\"]")), 0, "priority",
+	       "7");
 	EXPECT(queries_wait(ask_above("[\"sena\"]", "1", "[\"{0,0,0,0,1700000000000007,0,1,0,0,0}\"]")), 0, "id", id);
 	floors = CALL(TASK_FLOORS, "queue", "sena", "special", "false", "floors", zero, "tenant", "1");
 	assert_string_equal(floor_of(floors, "5"), floor_of(floors, "1"));
@@ -114,7 +119,8 @@ test_stragglers_are_what_is_ready_below_a_floor(void **state UNUSED)
 	EXPECT(found, 0, "priority", "5");
 	EXPECT(found, 0, "floor_us", "1700000000000005");
 	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "true", "floors", floors)->rows, 0);
-	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "false", "floors", floors, "tenant", "1")->rows, 0);
+	assert_int_equal(CALL(TASK_STRAGGLERS, "queue", "sena", "special", "false", "floors", floors, "tenant", "1")->rows,
+	                 0);
 }
 
 static void
@@ -147,11 +153,11 @@ test_special_tasks_have_floors_of_their_own(void **state UNUSED)
 static const char *
 ready_above(const char *special, const char *floor)
 {
-	struct db_answer *found = CALL(
-	    READY_QUEUES, "heavy",
-	    text("[{\"tenant\":%s,\"queue\":\"sena\",\"special\":%s,\"floors\":\"{0,0,0,0,%s,0,0,0,0,0}\"},"
-	         "{\"tenant\":%s,\"queue\":\"none\",\"special\":false,\"floors\":\"{0,0,0,0,0,0,0,0,0,0}\"}]",
-	         fixture.tenant, special, floor, fixture.tenant));
+	struct db_answer *found =
+	    CALL(READY_QUEUES, "heavy",
+	         text("[{\"tenant\":%s,\"queue\":\"sena\",\"special\":%s,\"floors\":\"{0,0,0,0,%s,0,0,0,0,0}\"},"
+	              "{\"tenant\":%s,\"queue\":\"none\",\"special\":false,\"floors\":\"{0,0,0,0,0,0,0,0,0,0}\"}]",
+	              fixture.tenant, special, floor, fixture.tenant));
 	const char *all = "";
 
 	for (int row = 0; row < found->rows; row++)
@@ -175,35 +181,6 @@ test_ready_queues_looks_at_heavy_ones_above_their_floors(void **state UNUSED)
 	assert_string_equal(ready_above("true", "1001"), "rune sena sena2 tank");
 }
 
-/* A snapshot that stays open keeps the index entries of what was leased. */
-static void
-test_lease_says_what_is_slow_until_there_are_floors(void **state UNUSED)
-{
-	struct pg_conn *pin = db_fixture_connect(&fixture);
-	struct db_answer *lease, *floors;
-	const char *array;
-
-	SQL("INSERT INTO tasks (tenant, id, queue, role, status, ready_at, timeout_ms)"
-	    " SELECT %s, gen_random_uuid(), 'sena', 'sena', 'pending', now() - interval '1 hour' + n * interval '1 microsecond', 1"
-	    " FROM generate_series(1, 50000) n",
-	    fixture.tenant);
-	db_fixture_sql_on(&fixture, pin, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM tasks");
-	SQL("UPDATE tasks SET status = 'cancelled', ready_at = NULL WHERE tenant = %s", fixture.tenant);
-	lease = queries_wait(ask_above("[\"rune\",\"sena\"]", "1", "[]"));
-	assert_int_equal(lease->rows, 1);
-	EXPECT(lease, 0, "id", NULL);
-	EXPECT(lease, 0, "_slow", text("[[%s, \"sena\", false]]", fixture.tenant));
-	floors = CALL(TASK_FLOORS, "queue", "sena", "special", "false", "floors", "{0,0,0,0,0,0,0,0,0,0}");
-	array = text("[null,\"{1,1,1,1,%s,1,1,1,1,1}\"]", floor_of(floors, "5"));
-	assert_int_equal(queries_wait(ask_above("[\"rune\",\"sena\"]", "1", array))->rows, 0);
-	make_task("sena", "5");
-	lease = queries_wait(ask_above("[\"rune\",\"sena\"]", "1", array));
-	assert_int_equal(lease->rows, 1);
-	EXPECT(lease, 0, "_slow", NULL);
-	EXPECT(lease, 0, "role", "sena");
-	database_close(pin);
-}
-
 const struct CMUnitTest floor_tests[] = {
     TEST(test_lease_with_floors_keeps_the_order_and_leaves_what_is_below),
     TEST(test_floors_are_of_one_tenant_and_queue),
@@ -211,6 +188,5 @@ const struct CMUnitTest floor_tests[] = {
     TEST(test_stragglers_are_what_is_ready_below_a_floor),
     TEST(test_special_tasks_have_floors_of_their_own),
     TEST(test_ready_queues_looks_at_heavy_ones_above_their_floors),
-    TEST(test_lease_says_what_is_slow_until_there_are_floors),
 };
 const int floor_test_count = ARRAY_LENGTH(floor_tests);

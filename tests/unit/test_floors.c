@@ -1,4 +1,5 @@
-/* test_floors.c - when queues get floors, when these move, and when they go. Time is an argument: nothing here waits. */
+/* test_floors.c - when queues get floors, when these move, and when they go. Time is an argument: nothing here waits.
+ */
 #include "base.h"
 
 #include "floors.h"
@@ -29,18 +30,15 @@ tear_down(void **state UNUSED)
 }
 
 static void
-add(const char *slow)
-{
-	floors_add(floors, slice_of(slow), 0, &arena);
-}
-
-static void
 expect_at(int64_t now_us, int64_t tenant, bool special, const char *queue, const char *expected)
 {
 	struct slice queues[] = {SLICE("another"), slice_of(queue)};
 	struct slice text = floors_write(floors, tenant, special, queues, 2, now_us, &arena);
 
-	assert_string_equal(arena_string(&arena, text), expected);
+	if (expected)
+		assert_string_equal(arena_string(&arena, text), expected);
+	else
+		assert_null(text.data);
 }
 
 static void
@@ -58,44 +56,65 @@ expect_look(int64_t now_us, enum floors_kind kind)
 	assert_string_equal(look.queue, "sena");
 }
 
+/* A queue whose first look took long. */
 static void
-test_without_floors_the_parameter_is_empty(void **state UNUSED)
+make(void)
 {
-	expect("[]");
+	floors_suspect(floors, 1, false, SLICE("sena"), 0);
+	expect_look(0, FLOORS_RAISE);
+	floors_looked(floors, &look, 0, 2000);
+}
+
+static void
+test_without_floors_there_is_no_parameter(void **state UNUSED)
+{
+	expect(NULL);
 	assert_false(floors_due(floors, 0, &look));
 }
 
 static void
-test_slow_queues_get_floors_by_tenant_and_kind(void **state UNUSED)
+test_a_slow_lease_alone_makes_no_floors(void **state UNUSED)
 {
-	add("[[1,\"sena\",false],[2,\"ru\\\"ne\",true]]");
-	add("[[1,\"sena\",false]]");
-	assert_int_equal(floors_count(floors), 2);
-	expect("[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
-	expect_at(0, 2, true, "ru\"ne", "[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
-	expect_at(0, 2, false, "ru\"ne", "[null,null]");
-	expect_at(0, 2, false, "sena", "[null,null]");
-	expect_at(0, 11, false, "sena", "[null,null]");
-	expect_at(0, 1, true, "sena", "[null,null]");
+	floors_suspect(floors, 1, false, SLICE("sena"), 0);
+	expect(NULL);
+	expect_look(0, FLOORS_RAISE);
+	floors_suspect(floors, 1, false, SLICE("sena"), 0);
+	floors_found(floors, &look, 5, 700);
+	expect(NULL);
+	floors_looked(floors, &look, 1999, 1999);
+	assert_int_equal(floors_count(floors), 0);
+	expect(NULL);
 }
 
 static void
-test_what_is_not_understood_changes_nothing(void **state UNUSED)
+test_suspects_are_looked_at_one_by_one(void **state UNUSED)
 {
-	static const char *const texts[] = {
-	    "", "null", "[", "[1]", "[[]]", "[[1,\"sena\"]]", "[[1,\"sena\",0]]", "[[1,2,false]]", "[[1.5,\"sena\",false]]"};
+	floors_suspect(floors, 1, false, SLICE("sena"), 0);
+	floors_suspect(floors, 1, true, SLICE("sena"), 0);
+	assert_int_equal(floors_count(floors), 2);
+	expect_look(0, FLOORS_RAISE);
+	assert_false(floors_due(floors, 49999, &look));
+	expect_look(50000, FLOORS_RAISE);
+}
 
-	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
-		add(texts[i]);
-	floors_add(floors, SLICE_NONE, 0, &arena);
-	assert_int_equal(floors_count(floors), 0);
+static void
+test_floors_are_of_a_tenant_and_a_kind(void **state UNUSED)
+{
+	make();
+	assert_int_equal(floors_count(floors), 1);
+	expect("[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
+	expect_at(0, 2, false, "sena", NULL);
+	expect_at(0, 11, false, "sena", NULL);
+	expect_at(0, 1, true, "sena", NULL);
+	expect_at(0, 1, false, "sen", NULL);
+	floors_suspect(floors, 1, false, SLICE("sena"), 0); /* it keeps them */
+	expect("[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
 }
 
 static void
 test_a_look_raises_floors_at_once_and_again_while_leases_ask(void **state UNUSED)
 {
-	add("[[1,\"sena\",false]]");
-	expect_look(0, FLOORS_RAISE);
+	make();
 	floors_found(floors, &look, 5, 700);
 	floors_found(floors, &look, 10, 9);
 	floors_found(floors, &look, 11, 1);
@@ -112,9 +131,9 @@ test_a_look_raises_floors_at_once_and_again_while_leases_ask(void **state UNUSED
 static void
 test_without_leases_floors_rise_rarely(void **state UNUSED)
 {
-	add("[[1,\"sena\",false]]");
-	expect_look(1000, FLOORS_RAISE);
-	floors_looked(floors, &look, 2000, 1000);
+	make();
+	expect_look(SECOND_US / 5, FLOORS_RAISE); /* after the lease that made it */
+	floors_looked(floors, &look, SECOND_US / 5, 1000);
 	assert_false(floors_due(floors, 2 * SECOND_US, &look));
 	expect_at(2 * SECOND_US, 1, false, "sena", "[null,\"{0,0,0,0,0,0,0,0,0,0}\"]");
 	expect_look(2 * SECOND_US, FLOORS_RAISE);
@@ -126,8 +145,7 @@ test_a_look_that_began_above_a_straggler_raises_nothing(void **state UNUSED)
 {
 	struct floors_look raise;
 
-	add("[[1,\"sena\",false]]");
-	expect_look(0, FLOORS_RAISE);
+	make();
 	floors_found(floors, &look, 5, 700);
 	expect_look(3 * SECOND_US, FLOORS_LOWER);
 	expect_look(3 * SECOND_US, FLOORS_RAISE);
@@ -142,8 +160,7 @@ test_a_look_that_began_above_a_straggler_raises_nothing(void **state UNUSED)
 static void
 test_stragglers_are_looked_for_rarely_when_it_takes_long(void **state UNUSED)
 {
-	add("[[1,\"sena\",false]]");
-	expect_look(0, FLOORS_RAISE);
+	make();
 	expect_look(3 * SECOND_US, FLOORS_LOWER);
 	floors_looked(floors, &look, 3 * SECOND_US, 10000);
 	expect_look(3 * SECOND_US, FLOORS_RAISE);
@@ -157,15 +174,18 @@ test_stragglers_are_looked_for_rarely_when_it_takes_long(void **state UNUSED)
 	expect_look(32 * SECOND_US, FLOORS_LOWER);
 	floors_looked(floors, &look, 32 * SECOND_US, 1999);
 	assert_int_equal(floors_count(floors), 0);
-	expect("[]");
+	expect(NULL);
 }
 
 static void
 test_queues_take_turns(void **state UNUSED)
 {
-	add("[[1,\"sena\",false],[1,\"rune\",false]]");
-	assert_true(floors_due(floors, 0, &look) && floors_due(floors, 0, &look));
-	assert_false(floors_due(floors, 0, &look));
+	make();
+	floors_suspect(floors, 1, false, SLICE("rune"), 0);
+	assert_true(floors_due(floors, 50000, &look));
+	assert_string_equal(look.queue, "rune");
+	floors_looked(floors, &look, 60000, 10000);
+	assert_false(floors_due(floors, 60000, &look));
 	assert_true(floors_due(floors, 3 * SECOND_US, &look) && look.kind == FLOORS_LOWER);
 	floors_looked(floors, &look, 3 * SECOND_US, SECOND_US);
 	for (int i = 0; i < 2; i++)
@@ -177,7 +197,7 @@ test_queues_take_turns(void **state UNUSED)
 static void
 test_floors_that_nobody_asks_for_are_forgotten(void **state UNUSED)
 {
-	add("[[1,\"sena\",false]]");
+	make();
 	expect_look(FLOORS_KEEP_US, FLOORS_LOWER);
 	assert_false(floors_due(floors, FLOORS_KEEP_US + 1, &look));
 	assert_int_equal(floors_count(floors), 0);
@@ -190,7 +210,7 @@ static void
 test_there_is_a_bound(void **state UNUSED)
 {
 	for (int i = 0; i <= FLOORS_MAX; i++)
-		add(arena_printf(&arena, "[[1,\"queue %d\",false]]", i));
+		floors_suspect(floors, 1, false, slice_of(arena_printf(&arena, "queue %d", i)), 0);
 	assert_int_equal(floors_count(floors), FLOORS_MAX);
 }
 
@@ -202,7 +222,12 @@ test_the_list_is_for_the_poll(void **state UNUSED)
 	floors_list(floors, &text);
 	assert_true(slice_is(buf_slice(&text), "[]"));
 	buf_clear(&text, 0);
-	add("[[7,\"se na\",true]]");
+	floors_suspect(floors, 7, true, SLICE("se na"), 0);
+	floors_list(floors, &text);
+	assert_true(slice_is(buf_slice(&text), "[]"));
+	buf_clear(&text, 0);
+	assert_true(floors_due(floors, 0, &look));
+	floors_looked(floors, &look, 0, 2000);
 	floors_list(floors, &text);
 	assert_true(slice_is(buf_slice(&text), "[{\"tenant\":7,\"queue\":\"se na\",\"special\":true,"
 	                                       "\"floors\":\"{0,0,0,0,0,0,0,0,0,0}\"}]"));
@@ -215,9 +240,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    TEST(test_without_floors_the_parameter_is_empty),
-	    TEST(test_slow_queues_get_floors_by_tenant_and_kind),
-	    TEST(test_what_is_not_understood_changes_nothing),
+	    TEST(test_without_floors_there_is_no_parameter),
+	    TEST(test_a_slow_lease_alone_makes_no_floors),
+	    TEST(test_suspects_are_looked_at_one_by_one),
+	    TEST(test_floors_are_of_a_tenant_and_a_kind),
 	    TEST(test_a_look_raises_floors_at_once_and_again_while_leases_ask),
 	    TEST(test_without_leases_floors_rise_rarely),
 	    TEST(test_a_look_that_began_above_a_straggler_raises_nothing),
