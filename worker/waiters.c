@@ -6,13 +6,12 @@
  */
 #include "waiters.h"
 #include "clock.h"
-#include "crypto.h"
+#include "ready_poll.h"
 #include "floor_looks.h"
 
 #include <uthash.h>
 
-enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256, POLL_KNOWN_US = 1500000, POLL_FAILED_US = 300000, FAIL_AT_ONCE_MAX = 500 };
-enum { POLL_REST = 10, POLL_REST_MOST_US = 15000000 }; /* times as long as the poll took */
+enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256, FAIL_AT_ONCE_MAX = 500 };
 
 /* A waiter's place in one line. */
 struct place {
@@ -60,15 +59,7 @@ struct waiters {
 	struct waiter_list wheel[SLOTS]; /* by deadline */
 	int64_t wheel_at;                /* the slot that was looked at last, counted from the beginning of time */
 	uint64_t turns;
-	int64_t poll_us;
-	int64_t polled_us; /* by the steady clock */
-	struct buf poll_heavy;
-	struct slice poll_values[QUERY_PARAMS_MAX];
-	int64_t poll_known_us;                       /* when the poll was sent that had the last answer */
-	uint32_t poll_seen[SCOREBOARD_QUEUES];       /* the board when it was sent */
-	uint64_t poll_found[SCOREBOARD_QUEUES / 64]; /* a bit for each bucket that had work then */
-	bool polling;
-	int poll_failures; /* in a row */
+	struct ready_poll *poll;
 	int count;
 	struct floors *floors;
 	struct floor_looks *floor_looks;
@@ -348,16 +339,11 @@ ask(struct waiter *waiter)
 static bool
 is_known_empty(const struct waiter *waiter)
 {
-	const struct waiters *waiters = waiter->waiters;
-
-	if (!waiter->places || clock_steady_us() - waiters->poll_known_us > POLL_KNOWN_US)
+	if (!waiter->places)
 		return false;
-	for (int i = 0; i < waiter->wish.queue_count; i++) {
-		unsigned bucket = waiter->places[i].line->bucket;
-		if (waiters->poll_found[bucket / 64] >> bucket % 64 & 1 ||
-		    board_value(waiters, bucket) != waiters->poll_seen[bucket])
+	for (int i = 0; i < waiter->wish.queue_count; i++)
+		if (!ready_poll_is_empty(waiter->waiters->poll, waiter->places[i].line->bucket))
 			return false;
-	}
 	return true;
 }
 
@@ -404,51 +390,13 @@ waiters_client_gone(struct waiter *waiter)
 }
 
 static void
-polled(void *arg, const struct db_result *result)
+polled(void *arg, int64_t tenant, struct slice queue)
 {
-	struct waiters *waiters = arg;
 	char key[400];
-	int64_t took_us = clock_steady_us() - waiters->polled_us;
+	struct line *line = find_line(arg, tenant, queue, key);
 
-	waiters->polling = false;
-	waiters->poll_failures = result->status == DB_OK ? 0 : waiters->poll_failures + 1;
-	if (result->status != DB_OK) {
-		waiters->poll_known_us = 0;
-		waiters->poll_us = clock_mono_us() + POLL_FAILED_US;
-		return;
-	}
-	waiters->poll_known_us = waiters->polled_us;
-	memset(waiters->poll_found, 0, sizeof(waiters->poll_found));
-	waiters->poll_us = MAX(waiters->poll_us, clock_mono_us() + MIN(took_us * POLL_REST, POLL_REST_MOST_US));
-	for (int row = 0; row < result->count; row++) {
-		int64_t tenant = strtoll(db_get(result, row, "tenant").data, NULL, 10);
-		struct slice queue = db_get(result, row, "queue");
-		unsigned bucket = scoreboard_queue(tenant, queue);
-		struct line *line = find_line(waiters, tenant, queue, key);
-		waiters->poll_found[bucket / 64] |= UINT64_C(1) << bucket % 64;
-		if (line && line->asking == 0)
-			line_wake(waiters, line);
-	}
-}
-
-/* A little less than a second, at random, so that workers do not ask in step. */
-static void
-poll_queues(struct waiters *waiters, int64_t now_us)
-{
-	uint32_t jitter;
-
-	crypto_random(&jitter, sizeof(jitter));
-	waiters->poll_us = now_us + WAITERS_POLL_US * 3 / 4 + jitter % (WAITERS_POLL_US / 4);
-	if (waiters->count == 0 || waiters->polling)
-		return;
-	waiters->polling = true;
-	waiters->polled_us = clock_steady_us();
-	for (unsigned bucket = 0; bucket < SCOREBOARD_QUEUES; bucket++)
-		waiters->poll_seen[bucket] = board_value(waiters, bucket);
-	buf_clear(&waiters->poll_heavy, SIZE_MAX);
-	floors_list(waiters->floors, &waiters->poll_heavy);
-	waiters->poll_values[db_param(QUERY_READY_QUEUES, "heavy")] = buf_slice(&waiters->poll_heavy);
-	db_send(waiters->worker->db, QUERY_READY_QUEUES, waiters->poll_values, polled, waiters);
+	if (line && line->asking == 0)
+		line_wake(arg, line);
 }
 
 /* Waiters whose time is up; what is asking ends with its answer. After a jump of the clock some are early: not yet. */
@@ -498,9 +446,8 @@ waiters_tick(struct waiters *waiters, int64_t now_us)
 	waiters->wheel_at = MAX(waiters->wheel_at, now_slot - SLOTS);
 	while (waiters->wheel_at < now_slot)
 		end_slot(waiters, (int)(++waiters->wheel_at % SLOTS), now_us);
-	if (now_us >= waiters->poll_us)
-		poll_queues(waiters, now_us);
-	if (waiters->poll_failures > 1 && !db_ready(waiters->worker->db))
+	ready_poll_tick(waiters->poll, now_us, waiters->count > 0);
+	if (ready_poll_is_away(waiters->poll))
 		fail_some(waiters);
 	floor_looks_tick(waiters->floor_looks, clock_steady_us());
 }
@@ -544,6 +491,7 @@ waiters_new(struct worker *worker)
 	waiters->worker = worker;
 	waiters->floors = floors_new();
 	waiters->floor_looks = floor_looks_new(worker, waiters->floors);
+	waiters->poll = ready_poll_new(worker, waiters->floors, polled, waiters);
 	for (int slot = 0; slot < SLOTS; slot++)
 		TAILQ_INIT(&waiters->wheel[slot]);
 	waiters->wheel_at = clock_mono_us() / SLOT_US;
@@ -560,8 +508,8 @@ waiters_free(struct waiters *waiters)
 		HASH_DEL(waiters->lines, line);
 		free(line);
 	}
+	ready_poll_free(waiters->poll);
 	floor_looks_free(waiters->floor_looks);
 	floors_free(waiters->floors);
-	buf_free(&waiters->poll_heavy);
 	free(waiters);
 }
