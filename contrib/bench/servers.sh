@@ -32,7 +32,7 @@ await() { # COMMAND...
 stop() {
 	[ -n "$1" ] || return 0
 	kill -TERM "$1" 2>/dev/null || return 0
-	for _ in $(seq 150); do
+	for _ in $(seq 600); do
 		kill -0 "$1" 2>/dev/null || break
 		sleep 0.1
 	done
