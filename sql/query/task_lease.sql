@@ -21,11 +21,12 @@ begun AS (
     RETURNING tenant, id
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), workflow_id, json_agg(item)
-    FROM (SELECT tenant, workflow_id, json_build_object('kind', 'task.started', 'subject', id, 'data',
-                json_build_object('agent_id', leased_by, 'epoch', epoch, 'attempt', attempt)) AS item
+    -- As text, which costs a third of json_build_object().
+    SELECT tenant, now(), workflow_id, ('[' || string_agg(item, ',') || ']')::json
+    FROM (SELECT tenant, workflow_id, '{"kind":"task.started","subject":"' || id || '","data":{"agent_id":'
+                || to_json(leased_by)::text || ',"epoch":' || epoch || ',"attempt":' || attempt || '}}' AS item
             FROM leased
-        UNION ALL SELECT tenant, id, json_build_object('kind', 'workflow.started', 'subject', id) FROM begun) i
+        UNION ALL SELECT tenant, id, '{"kind":"workflow.started","subject":"' || id || '"}' FROM begun) i
     GROUP BY tenant, workflow_id
 )
 -- end

@@ -29,12 +29,14 @@ t.ctid = held.tid AND CASE
 -- end
 
 -- macro: SETTLE_EVENT
-json_build_object('kind', CASE WHEN outcome = 'go' AND approval THEN 'task.waits_for_approval'
-        WHEN outcome = 'go' THEN 'task.ready' WHEN outcome = 'skip' THEN 'task.skipped'
-        WHEN outcome = 'release' THEN 'task.released' WHEN status = 'blocked' THEN 'task.sent_back'
-        ELSE 'task.' || status END,
-    'subject', id, 'data', json_build_object('status', status, 'outcome', outcome, 'agent_id', holder, 'epoch', epoch,
-        'attempt', attempt, 'duration_ms', duration_ms, 'error', error_message))
+-- As text, which costs a third of json_build_object().
+'{"kind":"' || CASE WHEN outcome = 'go' THEN CASE WHEN approval THEN 'task.waits_for_approval' ELSE 'task.ready' END
+        WHEN outcome = 'skip' THEN 'task.skipped' WHEN outcome = 'release' THEN 'task.released'
+        WHEN status = 'blocked' THEN 'task.sent_back' ELSE 'task.' || status END
+    || '","subject":"' || id || '","data":{"status":"' || status || '","outcome":"' || outcome
+    || '","agent_id":' || coalesce(to_json(holder)::text, 'null') || ',"epoch":' || epoch || ',"attempt":' || attempt
+    || ',"duration_ms":' || coalesce(duration_ms::text, 'null')
+    || ',"error":' || coalesce(to_json(error_message)::text, 'null') || '}}'
 -- end
 
 -- name: task_settle_alone :batch
@@ -83,7 +85,7 @@ WITH req AS MATERIALIZED (
     WHERE was = 'processing' OR outcome IN ('approve', 'reject')
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, json_agg({SETTLE_EVENT}) FROM moved GROUP BY tenant
+    SELECT tenant, now(), NULL, ('[' || string_agg({SETTLE_EVENT}, ',') || ']')::json FROM moved GROUP BY tenant
 )
 -- The attempt on record is the judge: settling again with the same epoch and outcome is answered alike. FULL JOIN, for
 -- it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
@@ -180,7 +182,7 @@ WITH moved AS (
     WHERE was = 'processing' OR outcome IN ('approve', 'reject')
 )
 INSERT INTO {EVENTS}
-SELECT tenant, now(), workflow_id, json_agg({SETTLE_EVENT}) FROM moved GROUP BY tenant, workflow_id;
+SELECT tenant, now(), workflow_id, ('[' || string_agg({SETTLE_EVENT}, ',') || ']')::json FROM moved GROUP BY tenant, workflow_id;
 -- Revisions: what the gate looked at runs again with its feedback; what else waits for those waits again.
 WITH gate AS MATERIALIZED (
     SELECT t.tenant, t.id, t.epoch, t.round, t.output_data FROM {NAMED_TASKS}

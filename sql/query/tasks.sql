@@ -21,8 +21,9 @@ NULL::timestamptz AS started_at, NULL::timestamptz AS completed_at, NULL::int8 A
 -- end
 
 -- macro: CREATED_EVENT
-json_build_object('kind', 'task.created', 'subject', id, 'data',
-    json_build_object('role', role, 'agent_id', agent_id, 'priority', priority))
+-- As text, which costs a third of json_build_object().
+'{"kind":"task.created","subject":"' || id || '","data":{"role":' || coalesce(to_json(role)::text, 'null')
+    || ',"agent_id":' || coalesce(to_json(agent_id)::text, 'null') || ',"priority":' || priority || '}}'
 -- end
 
 -- name: task_create :batch
@@ -47,7 +48,7 @@ WITH req AS MATERIALIZED (
     FROM req
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM req GROUP BY tenant
+    SELECT tenant, now(), NULL, ('[' || string_agg({CREATED_EVENT}, ',') || ']')::json FROM req GROUP BY tenant
 )
 SELECT t.ord, {NEW_TASK_COLUMNS}, NULL::text AS unique_key, NULL::text AS concurrency_key, NULL::json AS requires,
     {NEW_TASK_TIMES}
@@ -86,7 +87,7 @@ WITH req AS MATERIALIZED (
     WHERE id IN (SELECT tenant FROM made WHERE special) AND NOT throttles
 )
 INSERT INTO {EVENTS}
-SELECT tenant, now(), NULL, json_agg({CREATED_EVENT}) FROM made GROUP BY tenant;
+SELECT tenant, now(), NULL, ('[' || string_agg({CREATED_EVENT}, ',') || ']')::json FROM made GROUP BY tenant;
 -- Looked at anew: the task that has the key may have been committed while the first statement waited for it.
 SELECT r.ord, t.*, CASE WHEN t.id = r.id THEN 201 ELSE 200 END AS _status,
     CASE WHEN t.id IS NULL THEN 'a task with this unique_key ended at this moment; send the request again'
