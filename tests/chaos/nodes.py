@@ -93,6 +93,8 @@ def test():
         tap.check("one node is left", sum(node.alive() for node in around.nodes) == 1)
         tap.check("settlements came too late and were refused", book.refused)
         tap.check_none(f"nothing is stuck {STUCK_S} s after the last event", stuck)
+        empty = processes.wait_until(lambda: around.cluster.query("SELECT count(*) FROM task_slots") == [["0"]], STUCK_S, 0.2)
+        tap.check("no place in the limit is held by what has ended", empty)
         ledger.compare(book, around.cluster)
         around.stop_nodes()
 
