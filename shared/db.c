@@ -483,9 +483,14 @@ db_column_type(const struct db_result *result, int column)
 int
 db_column(const struct db_result *result, const char *name)
 {
-	for (int i = 0; i < db_columns(result); i++)
-		if (strcmp(db_column_name(result, i), name) == 0)
+	int count = db_columns(result);
+
+	/* Asked for every row of a batch, mostly in vain: the first byte tells nearly always. */
+	for (int i = 0; i < count; i++) {
+		const char *column = db_column_name(result, i);
+		if (column[0] == name[0] && strcmp(column, name) == 0)
 			return i;
+	}
 	return -1;
 }
 
