@@ -1,4 +1,4 @@
-/* queries_settle.c - how a lease of a task outside a workflow ends: task_settle of sql/query/task_moves.sql. */
+/* queries_settle.c - how a lease of a task outside a workflow ends: sql/query/task_settle.sql. */
 #include "base.h"
 
 #include "queries.h"

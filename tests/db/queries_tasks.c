@@ -1,4 +1,4 @@
-/* queries_tasks.c - making tasks, leasing them, beating: sql/query/tasks.sql and the first half of task_moves.sql. */
+/* queries_tasks.c - making tasks, leasing them, beating: sql/query/tasks.sql and task_lease.sql. */
 #include "base.h"
 
 #include "queries.h"

@@ -19,6 +19,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "chaos"))
+from processes import children, title  # noqa: E402
+
 PASSWORD = "only-for-this-test-4711"
 MAKERS, TASKS_EACH, ROUNDS = 4, 250, 6
 ATE_MB_MAX = 40
@@ -33,22 +36,6 @@ def check(name, good, seen=""):
     if not good:
         failed += 1
         print(f"# saw: {str(seen)[:500]}")
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
-
-
-def title(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return ""
 
 
 class Node:
