@@ -42,11 +42,9 @@ is "an option that takes one of a few" "$(complete_words schedule create --overl
 is "files" "$(cd "$work" && complete_words workflow run --tasks gr)" "graph.json"
 run help --man
 is "the manual page" "$out" ".TH AGENTCTL 1*.SS agentctl task dead redrive*"
-if command -v groff >/dev/null; then
-	groff -man -Tascii -P-cbou -ww "$work/out" >"$work/page" 2>"$work/complaints"
-	is "groff has nothing to complain about" "$(cat "$work/complaints")" ""
-	is "the page reads as the table says" "$(grep -c -- ' --send-back$' "$work/page")" 1
-fi
+groff -man -Tascii -P-cbou -ww "$work/out" >"$work/page" 2>"$work/complaints"
+is "groff has nothing to complain about" "$(cat "$work/complaints")" ""
+is "the page reads as the table says" "$(grep -c -- ' --send-back$' "$work/page")" 1
 
 section "creating: Idempotency-Key and another try"
 setup '{"answers":[{"method":"POST","path":"^/tasks$","drop":true,"times":1},
