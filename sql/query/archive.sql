@@ -1,6 +1,19 @@
 -- Finished work moves to the archive; the archive is looked into where the hot tables have nothing. What ended badly stays
 -- longer, for it may be wanted again.
 
+-- macro: RECORDS
+-- What is on record of the tasks of old moves with them.
+a AS (
+    DELETE FROM task_attempts x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
+), b AS (
+    INSERT INTO task_attempts_done SELECT * FROM a
+), c AS (
+    DELETE FROM subtasks x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
+), d AS (
+    INSERT INTO subtasks_done SELECT * FROM c
+)
+-- end
+
 -- name: keeper_archive_tasks :one
 -- all tenants: the keeper works for every one of them.
 -- Tasks outside workflows. By primary key from the oldest on: what is not finished there is little.
@@ -10,15 +23,7 @@ WITH old AS MATERIALIZED (
       AND t.completed_at < now() - interval '1 second'
           * CASE t.status WHEN 'completed' THEN @after_s::int ELSE @failed_after_s::int END
     ORDER BY t.tenant, t.id LIMIT @max::int FOR UPDATE SKIP LOCKED
-), a AS (
-    DELETE FROM task_attempts x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
-), b AS (
-    INSERT INTO task_attempts_done SELECT * FROM a
-), c AS (
-    DELETE FROM subtasks x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
-), d AS (
-    INSERT INTO subtasks_done SELECT * FROM c
-), e AS (
+), {RECORDS}, e AS (
     DELETE FROM tasks x USING old o WHERE x.tenant = o.tenant AND x.id = o.id RETURNING x.*, o.done_at
 ), f AS (
     INSERT INTO tasks_done SELECT * FROM e
@@ -37,15 +42,7 @@ WITH w AS MATERIALIZED (
 ), old AS MATERIALIZED (
     SELECT t.tenant, t.id, w.done_at FROM w CROSS JOIN LATERAL (SELECT tenant, id FROM tasks
         WHERE tenant = w.tenant AND workflow_id = w.id OFFSET 0) t
-), a AS (
-    DELETE FROM task_attempts x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
-), b AS (
-    INSERT INTO task_attempts_done SELECT * FROM a
-), c AS (
-    DELETE FROM subtasks x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
-), d AS (
-    INSERT INTO subtasks_done SELECT * FROM c
-), e AS (
+), {RECORDS}, e AS (
     DELETE FROM task_dependencies x USING old o WHERE x.tenant = o.tenant AND x.task_id = o.id RETURNING x.*, o.done_at
 ), f AS (
     INSERT INTO task_dependencies_done SELECT * FROM e
