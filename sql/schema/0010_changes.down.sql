@@ -1,0 +1,2 @@
+DROP FUNCTION agentd_announce;
+DROP TABLE changes, changes_head;
