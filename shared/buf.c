@@ -19,31 +19,9 @@ buf_reserve(struct buf *buf, size_t more)
 }
 
 void
-buf_add(struct buf *buf, const void *data, size_t len)
-{
-	if (len) {
-		memcpy(buf_reserve(buf, len), data, len);
-		buf->len += len;
-	}
-}
-
-void
-buf_add_slice(struct buf *buf, struct slice text)
-{
-	buf_add(buf, text.data, text.len);
-}
-
-void
 buf_add_text(struct buf *buf, const char *text)
 {
 	buf_add(buf, text, strlen(text));
-}
-
-void
-buf_add_byte(struct buf *buf, char byte)
-{
-	*buf_reserve(buf, 1) = byte;
-	buf->len++;
 }
 
 void

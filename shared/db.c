@@ -222,14 +222,19 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 	db_wake(db);
 }
 
+/*
+ * A pooler takes its server connection away when an answer is complete and it has not seen the end of the next question
+ * yet (PgBouncer 1.18): what was half on its way would never be answered. So nothing is sent there before the answer.
+ */
 static struct db_connection *
 least_busy(struct db *db)
 {
 	struct db_connection *best = NULL;
+	int most = db->options.pooled ? 1 : DB_PIPELINE_MAX;
 
 	for (int i = 0; i < db->options.pool_size; i++) {
 		struct db_connection *connection = &db->connections[i];
-		if (connection->state == DB_CONNECTION_UP && !connection->open && connection->depth < DB_PIPELINE_MAX &&
+		if (connection->state == DB_CONNECTION_UP && !connection->open && connection->depth < most &&
 		    (!best || connection->depth < best->depth))
 			best = connection;
 	}
@@ -434,15 +439,6 @@ int
 db_pending(const struct db *db)
 {
 	return db->pending;
-}
-
-int
-db_param(enum query_id query, const char *name)
-{
-	for (int i = 0; i < query_table[query].param_count; i++)
-		if (strcmp(query_table[query].params[i].name, name) == 0)
-			return i;
-	return -1;
 }
 
 int

@@ -93,7 +93,7 @@ struct db_then {
 void db_send_then(struct db *db, enum query_id query, const struct slice *values, const struct db_then *then, db_done *done,
                   void *arg);
 
-/* Index of a parameter by name, or -1. For tables that are built at start. */
+/* Index of a parameter by name, or -1. */
 int db_param(enum query_id query, const char *name);
 
 /* Rows: row counts from 0 to result->count - 1; a column index from 0. */

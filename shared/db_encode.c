@@ -138,6 +138,24 @@ db_call_values(const struct db_call *call, enum db_phase phase)
 	return phase == DB_QUERY ? call->values : phase == DB_BEFORE ? call->then->before_values : call->after_values;
 }
 
+static bool
+is_empty(int param, const struct db_calls *calls, enum db_phase phase)
+{
+	const struct db_call *call;
+
+	TAILQ_FOREACH(call, calls, entry)
+	{
+		const struct slice *values = db_call_values(call, phase);
+		if (values && values[param].data)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A parameter that is absent from every call is an array without elements: unnest() of several arrays fills the shorter
+ * ones with NULL. Every :batch statement unnests one that is always there beside it, mostly the tenant.
+ */
 static void
 add_array(struct buf *out, enum query_type type, int param, const struct db_calls *calls, enum db_phase phase)
 {
@@ -145,7 +163,13 @@ add_array(struct buf *out, enum query_type type, int param, const struct db_call
 	size_t flag_at, count_at;
 	uint32_t count = 0;
 
-	add_be32(out, 1); /* dimensions */
+	if (is_empty(param, calls, phase)) {
+		add_be32(out, 0); /* dimensions */
+		add_be32(out, 0);
+		add_be32(out, element_oid[type]);
+		return;
+	}
+	add_be32(out, 1);
 	flag_at = out->len;
 	add_be32(out, 0); /* no NULL seen yet */
 	add_be32(out, element_oid[type]);

@@ -4,6 +4,7 @@
 #include "graph.h"
 #include "settle.h"
 #include "task_input.h"
+#include "task_made.h"
 #include "wake.h"
 
 /* The lowest bit of a task's id says that it is inside a workflow; see api_settle.c. */
@@ -18,12 +19,27 @@ outside_id(struct request *request, struct slice id)
 	return (struct slice){text, id.len};
 }
 
+/* What the statement makes of an absent retry is the default. */
+static void
+set_retry(struct request *request, struct call *call)
+{
+	int token = call_field(call, "retry")->token;
+	struct task_retry retry;
+
+	if (token == JSON_NONE)
+		return;
+	retry = task_input_retry(&request->body, token);
+	call_set(call, "retry_backoff", retry.fixed ? SLICE("fixed") : SLICE("exponential"));
+	call_set(call, "retry_base_ms", slice_of(arena_printf(&request->arena, "%lld", (long long)retry.base_ms)));
+	call_set(call, "retry_max_ms", slice_of(arena_printf(&request->arena, "%lld", (long long)retry.max_ms)));
+	call_set(call, "retry_jitter", retry.jitter ? SLICE("true") : SLICE("false"));
+}
+
 bool
 api_task_prepare(struct request *request, struct call *call)
 {
 	struct slice role = call_field(call, "role")->text;
 	struct slice agent_id = call_field(call, "agent_id")->text;
-	struct task_retry retry = task_input_retry(&request->body, call_field(call, "retry")->token);
 
 	if (!role.data && !agent_id.data) {
 		struct field_errors errors = {.arena = &request->arena};
@@ -32,14 +48,13 @@ api_task_prepare(struct request *request, struct call *call)
 	}
 	call_set(call, "id", outside_id(request, call_value(call, "id")));
 	call_set(call, "queue", task_input_queue(role, agent_id, &request->arena));
-	call_set(call, "retry_backoff", retry.fixed ? SLICE("fixed") : SLICE("exponential"));
-	call_set(call, "retry_base_ms", slice_of(arena_printf(&request->arena, "%lld", (long long)retry.base_ms)));
-	call_set(call, "retry_max_ms", slice_of(arena_printf(&request->arena, "%lld", (long long)retry.max_ms)));
-	call_set(call, "retry_jitter", retry.jitter ? SLICE("true") : SLICE("false"));
 	call_set(call, "lease_own_ms", task_input_ms(call_field(call, "lease_s")->text, &request->arena));
+	set_retry(request, call);
 	if (!call_value(call, "unique_key").data && !call_value(call, "concurrency_key").data &&
-	    !call_value(call, "requires").data)
+	    !call_value(call, "requires").data) {
 		call_switch(call, QUERY_TASK_CREATE);
+		call_set(call, "event", task_made_event(call));
+	}
 	return true;
 }
 
@@ -50,7 +65,9 @@ api_task_finish(struct request *request, struct call *call, const struct db_resu
 	int column = result->count ? db_column(result, "_refused") : -1;
 	struct slice why = column < 0 ? SLICE_NONE : db_cell(result, 0, column);
 
-	if (why.data)
+	if (call->query == QUERY_TASK_CREATE)
+		task_made_write(call, result);
+	else if (why.data)
 		call_fail(call, ERROR_UNIQUE_KEY_TAKEN, arena_string(&request->arena, why));
 	else
 		call_finish(request, call, result);

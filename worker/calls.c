@@ -81,8 +81,11 @@ call_switch(struct call *call, enum query_id query)
 	const struct query *other = &query_table[query];
 	struct slice *values = arena_zero(&call->request->arena, (size_t)(other->param_count + 1) * sizeof(*values));
 
-	for (int i = 0; i < other->param_count; i++)
-		values[i] = call_value(call, other->params[i].name);
+	for (int i = 0; i < other->param_count; i++) {
+		int param = db_param(call->query, other->params[i].name);
+		if (param >= 0)
+			values[i] = call->values[param];
+	}
 	call->values = values;
 	call->query = query;
 }

@@ -39,7 +39,7 @@ bool call_fail(struct call *call, enum error error, const char *detail);
 bool call_fail_fields(struct call *call, const struct field_errors *errors);
 /* Sets a derived parameter. */
 void call_set(struct call *call, const char *name, struct slice value);
-/* Uses another query instead, whose parameters are all among those of the endpoint's own. */
+/* Uses another query instead; parameters that the endpoint's own does not have are absent until set. */
 void call_switch(struct call *call, enum query_id query);
 /* A body field by name, which must exist. */
 struct field_value *call_field(struct call *call, const char *name);

@@ -20,6 +20,7 @@
 #include "password_pool.h"
 #include "request.h"
 #include "route.h"
+#include "task_made.h"
 #include "tls.h"
 #include "tokencache.h"
 #include "waiters.h"
@@ -210,6 +211,7 @@ worker_main(const struct heritage *heritage)
 	worker.started_us = clock_steady_us();
 	route_init();
 	bind_init();
+	task_made_init();
 	if (!set_up_identity(&worker) || !set_up_tls(&worker))
 		return 1;
 	set_up_database(&worker);

@@ -14,7 +14,7 @@ SELECT r.ord, e.xid, e.seq, e.at, e.workflow_id, e.items, NULL::boolean AS pendi
 FROM req r CROSS JOIN LATERAL (
     SELECT s.*, sum(s.size) OVER (ORDER BY s.xid, s.seq) - s.size AS size_before
     FROM (
-        SELECT x.*, octet_length(x.items::text) AS size
+        SELECT x.*, octet_length(x.items) AS size
         FROM (
             (SELECT v.xid, v.seq, v.at, v.workflow_id, v.items FROM events v
             WHERE r.workflow_id IS NULL AND v.tenant = r.tenant AND (v.xid, v.seq) >= (r.xid, r.seq)

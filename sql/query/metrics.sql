@@ -1,5 +1,9 @@
 -- Metrics: counters folded from events, their history, and what is asked about both.
 
+-- macro: SETTLED
+(i.kind LIKE 'task.%' AND i.kind NOT IN ('task.created', 'task.started', 'task.ready'))
+-- end
+
 -- name: metrics_fold :one
 -- all tenants: the keeper works for every one of them.
 -- Each event is counted once: the row with a tenant's counters is also its place in the order of events, and is locked
@@ -16,22 +20,28 @@ WITH place AS MATERIALIZED (
         OFFSET 0)
     FOR UPDATE SKIP LOCKED
 ), found AS MATERIALIZED (
-    SELECT p.tenant, e.*, sum(octet_length(e.items::text)) OVER (ORDER BY e.xid, e.seq) AS upto
+    SELECT p.tenant, e.*, sum(octet_length(e.items)) OVER (ORDER BY e.xid, e.seq) AS upto
     FROM place p CROSS JOIN LATERAL (
         SELECT xid, seq, at, items FROM events
         WHERE tenant = p.tenant AND (xid, seq) > (p.xid, p.seq) AND xid < pg_snapshot_xmin(pg_current_snapshot())
           AND at >= coalesce(p.at - interval '1 day', '-infinity')
         ORDER BY xid, seq LIMIT 2000) e
 ), taken AS MATERIALIZED (
-    SELECT * FROM found WHERE upto - octet_length(items::text) <= 500000
+    SELECT * FROM found WHERE upto - octet_length(items) <= 500000
 ), item AS MATERIALIZED (
     -- What is no list of objects is none of ours; it must not hold up the rest.
-    SELECT t.tenant, t.at, i.kind, i.subject, (i.data).*,
-        CASE WHEN i.kind LIKE 'task.%' AND (i.data).outcome = 'complete'
-            THEN least((i.data).duration_ms::int8, 31536000000) END AS ms
-    FROM taken t LEFT JOIN LATERAL json_to_recordset(
-            CASE WHEN left(t.items::text, 20) ~ '^[[:space:]]*[[][[:space:]]*[{]' THEN t.items END)
-        AS i(kind text, subject text, data event_facts) ON true
+    -- Of the data only what its kind is counted by: to look into a JSON object is what all this costs.
+    SELECT i.*, CASE WHEN i.outcome = 'complete' THEN least((i.data ->> 'duration_ms')::int8, 31536000000) END AS ms
+    FROM (
+        SELECT t.tenant, t.at, i.kind, i.subject, i.data,
+            CASE WHEN i.kind IN ('task.started', 'message.received') OR {SETTLED} THEN i.data ->> 'agent_id'
+                WHEN i.kind = 'message.sent' THEN i.data ->> 'from_agent_id' END AS who,
+            CASE WHEN {SETTLED} THEN i.data ->> 'outcome' END AS outcome,
+            CASE WHEN i.kind = 'workflow.created' THEN i.data ->> 'tasks' END AS tasks
+        FROM taken t LEFT JOIN LATERAL json_to_recordset(
+                CASE WHEN left(t.items, 20) ~ '^[[:space:]]*[[][[:space:]]*[{]' THEN t.items::json END)
+            AS i(kind text, subject text, data json) ON true
+        OFFSET 0) i
 ), of_agents AS (
     INSERT INTO agent_stats AS s (tenant, agent_id, leased, completed, failed, ms, min_ms, max_ms, messages_sent,
         messages_received, settled_at, changed_at)
@@ -39,10 +49,9 @@ WITH place AS MATERIALIZED (
         count(*) FILTER (WHERE outcome IN ('fail', 'expire')), coalesce(sum(ms), 0), min(ms), max(ms),
         count(*) FILTER (WHERE kind = 'message.sent'), count(*) FILTER (WHERE kind = 'message.received'),
         max(at) FILTER (WHERE outcome IN ('complete', 'fail', 'expire', 'release')), max(at)
-    FROM (SELECT *, CASE WHEN kind = 'message.sent' THEN from_agent_id ELSE agent_id END AS who FROM item
-        WHERE kind IN ('task.started', 'message.sent', 'message.received')
-           OR (kind LIKE 'task.%' AND outcome IN ('complete', 'fail', 'expire', 'release'))) i
+    FROM item
     WHERE who IS NOT NULL
+      AND (outcome IN ('complete', 'fail', 'expire', 'release') OR kind IN ('task.started', 'message.sent', 'message.received'))
     GROUP BY tenant, who
     ORDER BY tenant, who
     ON CONFLICT (tenant, agent_id) DO UPDATE SET leased = s.leased + excluded.leased,

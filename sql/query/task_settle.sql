@@ -85,7 +85,7 @@ WITH req AS MATERIALIZED (
     WHERE was = 'processing' OR outcome IN ('approve', 'reject')
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, ('[' || string_agg({SETTLE_EVENT}, ',') || ']')::json FROM moved GROUP BY tenant
+    SELECT tenant, now(), NULL, '[' || string_agg({SETTLE_EVENT}, ',') || ']' FROM moved GROUP BY tenant
 )
 -- The attempt on record is the judge: settling again with the same epoch and outcome is answered alike. FULL JOIN, for
 -- it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
@@ -182,7 +182,7 @@ WITH moved AS (
     WHERE was = 'processing' OR outcome IN ('approve', 'reject')
 )
 INSERT INTO {EVENTS}
-SELECT tenant, now(), workflow_id, ('[' || string_agg({SETTLE_EVENT}, ',') || ']')::json FROM moved GROUP BY tenant, workflow_id;
+SELECT tenant, now(), workflow_id, '[' || string_agg({SETTLE_EVENT}, ',') || ']' FROM moved GROUP BY tenant, workflow_id;
 -- Revisions: what the gate looked at runs again with its feedback; what else waits for those waits again.
 WITH gate AS MATERIALIZED (
     SELECT t.tenant, t.id, t.epoch, t.round, t.output_data FROM {NAMED_TASKS}

@@ -6,20 +6,6 @@
  WHERE d.tenant = t.tenant AND d.task_id = t.id) AS depends_on
 -- end
 
--- macro: NEW_TASK_COLUMNS
--- The answer is what was asked for: the rows need not be read again.
-t.id, NULL::uuid AS workflow_id, NULL::uuid AS parent_id, NULL::text AS key, t.role, t.agent_id, t.description,
-'pending' AS status, t.priority, t.input_data, NULL::json AS output_data, NULL::text AS error_message, 0 AS epoch,
-0 AS attempt, 0 AS retry_count, t.max_retries, 1 AS round, NULL::text AS leased_by, NULL::timestamptz AS lease_until,
-(t.lease_own_ms / 1000.0)::float8 AS lease_s, NULL::json AS progress, t.run_at::timestamptz AS run_at, t.timeout_s,
-t.labels
--- end
-
--- macro: NEW_TASK_TIMES
-NULL::json AS condition, false AS approval, false AS skipped, NULL::text AS parked, now() AS created_at,
-NULL::timestamptz AS started_at, NULL::timestamptz AS completed_at, NULL::int8 AS duration_ms
--- end
-
 -- macro: CREATED_EVENT
 -- As text, which costs a third of json_build_object().
 '{"kind":"task.created","subject":"' || id || '","data":{"role":' || coalesce(to_json(role)::text, 'null')
@@ -29,31 +15,31 @@ NULL::timestamptz AS started_at, NULL::timestamptz AS completed_at, NULL::int8 A
 -- name: task_create :batch
 -- parallel: 2
 -- Many independent tasks in one statement; a task with a run_at in the future waits for the keeper. Rows of two
--- executions never meet, so a second connection commits while the first fills its next batch.
-WITH req AS MATERIALIZED (
-    SELECT * FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],
-        @description::text[], @input_data::json[], @priority::int[], @max_retries::int[], @timeout_s::int[],
-        @run_at::text[], @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
-        @retry_jitter::bool[], @lease_own_ms::int[])
-        WITH ORDINALITY AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries,
-            timeout_s, run_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, ord)
-), made AS (
+-- executions never meet, so a second connection commits while the first fills its next batch. The answer is what was
+-- asked for: worker/task_made.c writes it, and the event, from what it sent. What most tasks leave to the defaults
+-- arrives as arrays without elements, which unnest fills with NULL.
+WITH made AS (
     INSERT INTO tasks (tenant, id, queue, role, agent_id, status, description, input_data, priority, max_retries,
         timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms,
         created_at)
     SELECT tenant, id, queue, role, agent_id, 'pending', description, input_data, priority, max_retries,
         timeout_s * 1000, run_at::timestamptz,
-        CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END,
-        labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, now()
-    FROM req
+        CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END, labels,
+        coalesce(retry_backoff, 'exponential'), coalesce(retry_base_ms, 1000), coalesce(retry_max_ms, 60000),
+        coalesce(retry_jitter, true), lease_own_ms, now()
+    FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],
+        @description::text[], @input_data::json[], @priority::int[], @max_retries::int[], @timeout_s::int[],
+        @run_at::text[], @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
+        @retry_jitter::bool[], @lease_own_ms::int[])
+        AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries, timeout_s, run_at,
+            labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms)
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, ('[' || string_agg({CREATED_EVENT}, ',') || ']')::json FROM req GROUP BY tenant
+    SELECT tenant, now(), NULL, '[' || string_agg(event, ',') || ']'
+    FROM unnest(@tenant::int[], @event::text[]) AS r(tenant, event) GROUP BY tenant
 )
-SELECT t.ord, {NEW_TASK_COLUMNS}, NULL::text AS unique_key, NULL::text AS concurrency_key, NULL::json AS requires,
-    {NEW_TASK_TIMES}
-FROM req t
-ORDER BY t.ord;
+SELECT ord, now() AS created_at, run_at::timestamptz AS run_at
+FROM unnest(@tenant::int[], @run_at::text[]) WITH ORDINALITY AS r(tenant, run_at, ord);
 
 -- name: task_create_special :batch
 -- Tasks with a unique_key, a concurrency_key or capabilities that they require. A unique_key that a live task has makes
@@ -75,7 +61,8 @@ WITH req AS MATERIALIZED (
     SELECT tenant, id, queue, role, agent_id, 'pending', description, input_data, priority, max_retries,
         timeout_s * 1000, run_at::timestamptz,
         CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END,
-        labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, now(), unique_key,
+        labels, coalesce(retry_backoff, 'exponential'), coalesce(retry_base_ms, 1000), coalesce(retry_max_ms, 60000),
+        coalesce(retry_jitter, true), lease_own_ms, now(), unique_key,
         concurrency_key, requires, special
     FROM req
     ORDER BY tenant, unique_key, ord
@@ -87,7 +74,7 @@ WITH req AS MATERIALIZED (
     WHERE id IN (SELECT tenant FROM made WHERE special) AND NOT throttles
 )
 INSERT INTO {EVENTS}
-SELECT tenant, now(), NULL, ('[' || string_agg({CREATED_EVENT}, ',') || ']')::json FROM made GROUP BY tenant;
+SELECT tenant, now(), NULL, '[' || string_agg({CREATED_EVENT}, ',') || ']' FROM made GROUP BY tenant;
 -- Looked at anew: the task that has the key may have been committed while the first statement waited for it.
 SELECT r.ord, t.*, CASE WHEN t.id = r.id THEN 201 ELSE 200 END AS _status,
     CASE WHEN t.id IS NULL THEN 'a task with this unique_key ended at this moment; send the request again'

@@ -196,7 +196,7 @@ def _wrong_events(cluster):
         "SELECT t.id, t.status, t.epoch, e.started, e.completed FROM tasks t LEFT JOIN ("
         "SELECT (item ->> 'subject')::uuid AS id, count(*) FILTER (WHERE item ->> 'kind' = 'task.started') AS started, "
         "count(*) FILTER (WHERE item ->> 'kind' = 'task.completed') AS completed "
-        "FROM events CROSS JOIN json_array_elements(items) item GROUP BY 1) e ON e.id = t.id "
+        "FROM events CROSS JOIN json_array_elements(items::json) item GROUP BY 1) e ON e.id = t.id "
         "WHERE (t.epoch, (t.status = 'completed')::int) "
         "IS DISTINCT FROM (coalesce(e.started, 0), coalesce(e.completed, 0))"
     )

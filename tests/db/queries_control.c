@@ -8,7 +8,7 @@ static const char *
 events_of(const char *id)
 {
 	return SQL("SELECT string_agg(i ->> 'kind', ' ' ORDER BY e.xid, e.seq, o) FROM events e,"
-	           " json_array_elements(e.items) WITH ORDINALITY AS x(i, o)"
+	           " json_array_elements(e.items::json) WITH ORDINALITY AS x(i, o)"
 	           " WHERE e.tenant = %s AND i ->> 'subject' = '%s'",
 	           fixture.tenant, id);
 }

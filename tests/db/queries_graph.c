@@ -42,7 +42,7 @@ static const char *
 kinds(const char *workflow)
 {
 	return SQL("SELECT string_agg(i ->> 'kind', ' ' ORDER BY e.xid, e.seq, o) FROM events e,"
-	           " json_array_elements(e.items) WITH ORDINALITY AS x(i, o)"
+	           " json_array_elements(e.items::json) WITH ORDINALITY AS x(i, o)"
 	           " WHERE e.tenant = %s AND e.workflow_id = '%s'",
 	           fixture.tenant, workflow);
 }
