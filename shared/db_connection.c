@@ -112,7 +112,7 @@ send_settings(struct db_connection *connection)
 	static const char settings[] =
 	    "SELECT set_config('plan_cache_mode', 'force_generic_plan', $3), set_config('jit', 'off', $3),"
 	    " set_config('enable_seqscan', 'off', $3), set_config('enable_mergejoin', 'off', $3),"
-	    " set_config('enable_hashagg', 'off', $3),"
+	    " set_config('enable_hashagg', 'off', $3), set_config('enable_memoize', 'off', $3),"
 	    " set_config('TimeZone', 'UTC', $3), set_config('DateStyle', 'ISO', $3),"
 	    " set_config('synchronous_commit', 'on', $3), set_config('statement_timeout', $1, $3),"
 	    " set_config('idle_in_transaction_session_timeout', '60s', $3), set_config('search_path', $2, $3)";

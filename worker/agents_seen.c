@@ -71,27 +71,6 @@ find(struct agents_seen *seen, const struct slice *values, char key[static 300])
 	return agent;
 }
 
-bool
-agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id, int64_t wait_us)
-{
-	struct agent *agent;
-	char key[300];
-	int length = snprintf(key, sizeof(key), "%lld %.*s", (long long)tenant, SLICE_ARG(agent_id));
-
-	if (length < 0 || (size_t)length >= sizeof(key))
-		return false;
-	HASH_FIND(hh, seen->agents, key, (size_t)length, agent);
-	if (!agent && HASH_COUNT(seen->agents) >= SEEN_MAX)
-		return false;
-	if (!agent)
-		agent = agent_new(seen, key, (size_t)length);
-	agent->noted = true;
-	agent->seen_us = clock_steady_us();
-	snprintf(agent->wait_ms, sizeof(agent->wait_ms), "%lld", (long long)(wait_us / 1000));
-	agent->values[db_param(QUERY_AGENT_SEEN, "wait_ms")] = slice_of(agent->wait_ms);
-	return agent->plain_until_us > agent->seen_us;
-}
-
 static void
 flushed(void *arg, const struct slice *values, const struct db_result *result)
 {
@@ -100,6 +79,39 @@ flushed(void *arg, const struct slice *values, const struct db_result *result)
 
 	if (agent && result->status == DB_OK && result->count && slice_is(db_get(result, 0, "plain"), "t"))
 		agent->plain_until_us = clock_steady_us() + PLAIN_US;
+}
+
+static void
+send_note(struct agents_seen *seen, struct agent *agent)
+{
+	agent->noted = false;
+	aside_send(seen->db, QUERY_AGENT_SEEN, agent->values, flushed, seen);
+}
+
+bool
+agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id, int64_t wait_us)
+{
+	struct agent *agent;
+	char key[300];
+	bool is_new;
+	int length = snprintf(key, sizeof(key), "%lld %.*s", (long long)tenant, SLICE_ARG(agent_id));
+
+	if (length < 0 || (size_t)length >= sizeof(key))
+		return false;
+	HASH_FIND(hh, seen->agents, key, (size_t)length, agent);
+	if (!agent && HASH_COUNT(seen->agents) >= SEEN_MAX)
+		return false;
+	is_new = !agent;
+	if (is_new)
+		agent = agent_new(seen, key, (size_t)length);
+	agent->noted = true;
+	agent->seen_us = clock_steady_us();
+	snprintf(agent->wait_ms, sizeof(agent->wait_ms), "%lld", (long long)(wait_us / 1000));
+	agent->values[db_param(QUERY_AGENT_SEEN, "wait_ms")] = slice_of(agent->wait_ms);
+	/* Until it is known to be plain all its leases take the longer way: that is asked at once. */
+	if (is_new)
+		send_note(seen, agent);
+	return agent->plain_until_us > agent->seen_us;
 }
 
 void
@@ -112,8 +124,7 @@ agents_seen_flush(struct agents_seen *seen)
 	HASH_ITER(hh, seen->agents, agent, next)
 	{
 		if (agent->noted) {
-			agent->noted = false;
-			aside_send(seen->db, QUERY_AGENT_SEEN, agent->values, flushed, seen);
+			send_note(seen, agent);
 		} else if (now_us - agent->seen_us > KEEP_US) {
 			HASH_DEL(seen->agents, agent);
 			free(agent);

@@ -1,8 +1,8 @@
 /*
  * api_settle.c - how a lease ends: complete, fail, release, cancel, and the decisions of people.
  *
- * The lowest bit of a task's id says whether it belongs to a workflow: those outside take a shorter way. It is a hint
- * only: the short way refuses what is inside, and the call is sent again on the long one.
+ * The lowest bit of a task's id says whether it belongs to a workflow: what holders say of those outside takes a shorter
+ * way. It answers only what is plain; everything else is sent again on the long one, which judges.
  */
 #include "api.h"
 #include "ask.h"
@@ -99,7 +99,7 @@ api_reject_prepare(struct request *request, struct call *call)
 static bool
 sent_again(struct call *call, const struct db_result *result)
 {
-	if (result->count == 0 || !slice_is(db_get(result, 0, "_result"), "inside"))
+	if (result->count || call->query != QUERY_TASK_SETTLE_ALONE)
 		return false;
 	call_again(call, QUERY_TASK_SETTLE);
 	return true;
@@ -132,8 +132,7 @@ finish_unfenced(struct request *request, struct call *call, const struct db_resu
 void
 api_cancel_finish(struct request *request, struct call *call, const struct db_result *result)
 {
-	if (!sent_again(call, result))
-		finish_unfenced(request, call, result, "only a task that has not ended can be cancelled");
+	finish_unfenced(request, call, result, "only a task that has not ended can be cancelled");
 }
 
 void

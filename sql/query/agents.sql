@@ -160,7 +160,7 @@ WITH req AS (
 SELECT j.ord, j.agent_id, j.status, j.last_activity
 FROM (SELECT r.ord, a.agent_id, a.status, a.last_activity
     FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
-        FULL JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id -- hashed: see task_settle_alone
+        FULL JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id -- hashed: see task_lease
     OFFSET 0) j
 WHERE j.agent_id IS NOT NULL
 ORDER BY j.ord;
@@ -181,7 +181,7 @@ WITH a AS (
 SELECT j.ord, j.agent_id IS NULL AND NOT t.throttles AS plain
 FROM (SELECT r.ord, r.tenant, a.agent_id
     FROM unnest(@tenant::int[], @agent_id::text[]) WITH ORDINALITY AS r(tenant, agent_id, ord)
-        FULL JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id -- hashed: see task_settle_alone
+        FULL JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id -- hashed: see task_lease
     OFFSET 0) j
     CROSS JOIN LATERAL (SELECT throttles FROM tenants WHERE id = j.tenant OFFSET 0) t
 ORDER BY j.ord;

@@ -64,7 +64,7 @@ WITH req AS MATERIALIZED (
     {MESSAGE_EVENTS}
 )
 SELECT r.ord, r.result AS _result, r.task_status AS _task_status, r.task_epoch AS _epoch, {MESSAGE_COLUMNS}
-FROM req r FULL JOIN m ON m.id = r.id -- hashed: see task_settle_alone
+FROM req r FULL JOIN m ON m.id = r.id -- hashed: see task_lease
 ORDER BY r.ord;
 
 -- name: message_broadcast :one

@@ -10,14 +10,14 @@ deadline_at = now() + t.timeout_ms * interval '1 millisecond', started_at = coal
 
 -- macro: LEASE_CONSEQUENCES
 begun AS (
-    -- A workflow that another transaction holds is skipped: its settlement marks it as running. IS TRUE keeps the plan
-    -- on the primary key: the index of open workflows would be read from end to end.
+    -- A workflow that another transaction holds is skipped: its settlement marks it as running.
     UPDATE workflows SET status = 'running', started_at = now()
     WHERE ctid = ANY(ARRAY(
-        SELECT w.ctid FROM workflows w
-        WHERE w.tenant = ANY(@tenant::int[]) AND w.id = ANY(ARRAY(SELECT workflow_id FROM leased))
-          AND (w.status = 'pending') IS TRUE
-        FOR NO KEY UPDATE SKIP LOCKED))
+        SELECT w.tid
+        FROM (SELECT DISTINCT tenant, workflow_id FROM leased WHERE workflow_id IS NOT NULL) l
+            CROSS JOIN LATERAL (SELECT ctid AS tid FROM workflows
+                WHERE tenant = l.tenant AND id = l.workflow_id AND (status = 'pending') IS TRUE
+                FOR NO KEY UPDATE SKIP LOCKED OFFSET 0) w))
     RETURNING tenant, id
 ), said AS (
     INSERT INTO {EVENTS}
@@ -29,6 +29,15 @@ begun AS (
         UNION ALL SELECT tenant, id, '{"kind":"workflow.started","subject":"' || id || '"}' FROM begun) i
     GROUP BY tenant, workflow_id
 )
+-- end
+
+-- macro: LEASED
+t.tenant, t.id, t.workflow_id, t.key, t.role, t.description, t.priority, t.input_data, t.feedback, t.labels, t.epoch,
+t.attempt, t.round, t.max_retries, t.timeout_ms, t.leased_by, t.lease_ms, t.lease_until, t.deadline_at
+-- end
+
+-- macro: NOT_LEASED
+NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 -- end
 
 -- macro: LEASE_COLUMNS
@@ -66,14 +75,15 @@ generate_series(10, 1, -1) AS p(priority)
 ), leased AS (
     UPDATE tasks t SET {LEASE_SET}
     FROM (SELECT o.tid, o.nth, r.ord, r.want, r.agent_id, r.lease_ms
-        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r -- hashed: see task_settle_alone
+        -- FULL JOIN, for it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
+        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r
     WHERE t.ctid = r.tid AND r.nth <= r.want
-    RETURNING r.ord, r.nth, t.*
+    RETURNING r.ord, r.nth, {LEASED}
 ), {LEASE_CONSEQUENCES}
-SELECT r.ord, {LEASE_COLUMNS}
-FROM req r FULL JOIN leased l ON l.ord = r.ord
-WHERE l.id IS NOT NULL OR r.tenant IN (SELECT id FROM limited)
-ORDER BY r.ord, l.nth
+SELECT l.ord, {LEASE_COLUMNS}
+FROM (SELECT * FROM leased UNION ALL
+    SELECT ord, NULL, {NOT_LEASED} FROM req WHERE tenant IN (SELECT id FROM limited)) l
+ORDER BY l.ord, l.nth
 -- end
 
 -- name: task_lease :batch
@@ -272,7 +282,7 @@ WITH asked AS MATERIALIZED (
     FROM (SELECT o.tid, o.nth, r.ord, r.may, r.agent_id, r.lease_ms
         FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r
     WHERE t.ctid = r.tid AND r.nth <= r.may
-    RETURNING r.tid, r.ord, r.nth, t.*
+    RETURNING r.tid, r.ord, r.nth, {LEASED}
 ), parked AS (
     UPDATE tasks t SET ready_at = NULL, parked = r.counter
     FROM refused r
@@ -350,7 +360,7 @@ SELECT j.ord,
         WHEN t.epoch = j.epoch AND t.status = 'cancelled' THEN 'ok' ELSE 'stale' END AS _result,
     t.id, t.status, j.lease_until, NOT j.beaten AS cancel, t.epoch AS _epoch
 FROM (SELECT r.ord, r.tenant, r.id, r.epoch, b.id IS NOT NULL AS beaten, b.lease_until
-    FROM req r FULL JOIN beat b ON b.tenant = r.tenant AND b.id = r.id AND b.epoch = r.epoch -- hashed: see task_settle_alone
+    FROM req r FULL JOIN beat b ON b.tenant = r.tenant AND b.id = r.id AND b.epoch = r.epoch -- hashed: see task_lease
     OFFSET 0) j
     LEFT JOIN LATERAL (SELECT id, status, epoch FROM tasks
         WHERE tenant = j.tenant AND id = j.id OFFSET 0) t ON true

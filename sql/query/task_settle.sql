@@ -19,6 +19,12 @@ FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[], @outpu
 ORDER BY tenant, id, epoch, ord
 -- end
 
+-- macro: RETRY_AT
+now() + interval '1 millisecond' * (CASE WHEN t.retry_jitter THEN 0.5 + random() / 2 ELSE 1 END)
+    * least(t.retry_max_ms, t.retry_base_ms
+        * CASE WHEN t.retry_backoff = 'fixed' THEN 1 ELSE power(2, least(t.attempt - 1, 30)) END)
+-- end
+
 -- macro: SETTLE_WHERE
 t.ctid = held.tid AND CASE
     WHEN r.outcome IN ('approve', 'reject') THEN held.approval AND held.status = 'pending'
@@ -40,81 +46,54 @@ t.ctid = held.tid AND CASE
 -- end
 
 -- name: task_settle_alone :batch
--- Tasks outside workflows, which is most of them: nothing follows from their settlement. Those inside are not touched
--- and answered `inside`: the caller settles them with task_settle.
-{LOCK_TASKS};
-WITH req AS MATERIALIZED (
-    {SETTLE_REQUESTS}
-), moved AS (
+-- What holders say of tasks outside workflows, which is most of all settlements: nothing follows from it. Done here is only
+-- what is plainly so, without a lock taken first. What has no row in the answer (a lease that has ended, a settlement said
+-- again, a task that another transaction changes at this moment) the caller sends to task_settle, which judges. The
+-- conditions are on t, so that they hold for the newest version of its row; IS TRUE keeps partial indexes out of the plan.
+WITH moved AS (
     UPDATE tasks t SET
-        status = CASE r.outcome WHEN 'complete' THEN 'completed' WHEN 'release' THEN 'pending' WHEN 'cancel' THEN 'cancelled'
-            ELSE CASE WHEN r.done THEN 'completed' WHEN NOT r.retryable THEN 'failed'
-                WHEN t.attempt <= t.max_retries THEN 'retrying' ELSE 'dead' END END,
-        epoch = t.epoch + CASE WHEN r.outcome IN ('approve', 'reject') THEN 1 ELSE 0 END,
-        ready_at = CASE WHEN r.outcome = 'release' OR (r.outcome = 'expire' AND t.attempt <= t.max_retries)
-            THEN now() END,
-        run_at = CASE WHEN r.outcome = 'fail' AND r.retryable AND t.attempt <= t.max_retries THEN
-                now() + interval '1 millisecond' * (CASE WHEN t.retry_jitter THEN 0.5 + random() / 2 ELSE 1 END)
-                    * least(t.retry_max_ms, t.retry_base_ms
-                        * CASE WHEN t.retry_backoff = 'fixed' THEN 1 ELSE power(2, least(t.attempt - 1, 30)) END)
-            ELSE t.run_at END,
-        attempt = t.attempt - CASE WHEN r.outcome = 'release' THEN 1 ELSE 0 END,
-        completed_at = CASE WHEN r.done OR r.outcome = 'cancel' OR (r.outcome IN ('fail', 'expire')
-            AND (NOT r.retryable OR t.attempt > t.max_retries)) THEN now() END,
-        duration_ms = coalesce(r.duration_ms,
-            CASE WHEN held.status = 'processing' THEN (extract(epoch FROM now() - t.leased_at) * 1000)::int8 END),
-        output_data = CASE WHEN r.done THEN r.output_data ELSE t.output_data END,
-        verdict = CASE WHEN r.done THEN r.verdict ELSE t.verdict END,
-        error_message = CASE WHEN r.done THEN NULL WHEN r.outcome = 'release' THEN t.error_message
-            WHEN r.outcome = 'expire' THEN format('the lease of %s expired: no heartbeat in time', coalesce(t.leased_by, 'its agent'))
-            WHEN r.outcome = 'cancel' THEN 'cancelled by ' || coalesce(r.actor, 'agentd') ELSE r.error_message END,
-        lease_until = NULL, parked = NULL, settled_in = pg_current_xact_id()
-    FROM req r
-        CROSS JOIN LATERAL (SELECT ctid AS tid, epoch, status, lease_until, approval, deps_left FROM tasks
-            WHERE tenant = r.tenant AND id = r.id AND workflow_id IS NULL OFFSET 0) held
-    WHERE {SETTLE_WHERE}
-    RETURNING r.ord, t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
-        t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue, t.ready_at, t.approval, r.outcome,
-        held.status AS was, CASE WHEN held.status = 'processing' THEN t.leased_by ELSE r.actor END AS holder
+        status = CASE r.outcome WHEN 'complete' THEN 'completed' WHEN 'release' THEN 'pending'
+            ELSE CASE WHEN NOT r.retryable THEN 'failed' WHEN t.attempt <= t.max_retries THEN 'retrying' ELSE 'dead' END END,
+        ready_at = CASE r.outcome WHEN 'release' THEN now() END,
+        run_at = CASE WHEN r.outcome = 'fail' AND r.retryable AND t.attempt <= t.max_retries THEN {RETRY_AT} ELSE t.run_at END,
+        attempt = CASE r.outcome WHEN 'release' THEN t.attempt - 1 ELSE t.attempt END,
+        completed_at = CASE r.outcome WHEN 'complete' THEN now()
+            WHEN 'fail' THEN CASE WHEN NOT r.retryable OR t.attempt > t.max_retries THEN now() END END,
+        duration_ms = coalesce(r.duration_ms, (extract(epoch FROM now() - t.leased_at) * 1000)::int8),
+        output_data = CASE r.outcome WHEN 'complete' THEN r.output_data ELSE t.output_data END,
+        verdict = CASE r.outcome WHEN 'complete' THEN r.verdict ELSE t.verdict END,
+        error_message = CASE r.outcome WHEN 'release' THEN t.error_message WHEN 'fail' THEN r.error_message END,
+        lease_until = NULL
+    FROM (SELECT DISTINCT ON (tenant, id) *
+            FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[], @output_data::json[],
+                @verdict::text[], @error_message::text[], @retryable::bool[], @duration_ms::int8[]) WITH ORDINALITY
+                AS q(tenant, id, epoch, outcome, output_data, verdict, error_message, retryable, duration_ms, ord)
+            ORDER BY tenant, id, ord) r
+        CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
+    WHERE t.ctid = held.tid AND (t.status = 'processing') IS TRUE AND t.epoch = r.epoch AND (t.workflow_id IS NULL) IS TRUE
+    RETURNING r.ord, r.outcome, t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
+        t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue
 ), recorded AS (
     INSERT INTO task_attempts (tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, started_at,
         ended_at, duration_ms)
-    SELECT tenant, id, epoch, attempt + CASE WHEN outcome = 'release' THEN 1 ELSE 0 END, round, holder, outcome,
-        CASE WHEN outcome IN ('fail', 'expire') THEN error_message END, leased_at, now(), duration_ms
+    SELECT tenant, id, epoch, CASE outcome WHEN 'release' THEN attempt + 1 ELSE attempt END, round, leased_by, outcome,
+        CASE outcome WHEN 'fail' THEN error_message END, leased_at, now(), duration_ms
     FROM moved
-    WHERE was = 'processing' OR outcome IN ('approve', 'reject')
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL, '[' || string_agg({SETTLE_EVENT}, ',') || ']' FROM moved GROUP BY tenant
+    -- As text, which costs a third of json_build_object().
+    SELECT tenant, now(), NULL, '[' || string_agg('{"kind":"task.' || CASE outcome WHEN 'release' THEN 'released' ELSE status END
+        || '","subject":"' || id || '","data":{"status":"' || status || '","outcome":"' || outcome
+        || '","agent_id":' || to_json(leased_by)::text || ',"epoch":' || epoch || ',"attempt":' || attempt
+        || ',"duration_ms":' || duration_ms || ',"error":' || coalesce(to_json(error_message)::text, 'null') || '}}', ',') || ']'
+    FROM moved GROUP BY tenant
 )
--- The attempt on record is the judge: settling again with the same epoch and outcome is answered alike. FULL JOIN, for
--- it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
-SELECT j.ord,
-    CASE WHEN j.is_mover THEN CASE WHEN j.moved_as = j.outcome THEN 'ok' ELSE 'stale' END
-        WHEN j.moved_id IS NOT NULL THEN CASE WHEN a.outcome = j.outcome THEN 'ok' ELSE 'stale' END
-        WHEN t.id IS NULL THEN 'not_found' WHEN t.workflow_id IS NOT NULL THEN 'inside'
-        WHEN a.outcome = j.outcome OR (j.outcome = 'cancel' AND t.status = 'cancelled') THEN 'ok'
-        ELSE 'stale' END AS _result,
-    coalesce(j.moved_id, t.id) AS id, coalesce(j.status, t.status) AS status, coalesce(j.epoch, t.epoch) AS epoch,
-    coalesce(j.attempt, t.attempt) AS attempt, coalesce(j.round, t.round) AS round,
-    coalesce(j.completed_at, t.completed_at) AS completed_at, coalesce(j.run_at, t.run_at) AS run_at,
-    coalesce(j.duration_ms, t.duration_ms) AS duration_ms, coalesce(j.epoch, t.epoch) AS _epoch,
-    CASE WHEN j.ready_at = now() THEN json_build_array(j.queue) END AS _ready, NULL::json AS _undecided,
-    j.moved_id IS NOT NULL AND EXISTS (SELECT FROM task_slots s WHERE s.tenant = j.tenant AND s.task_id = j.moved_id) AS _special
-FROM (
-    SELECT r.ord, r.tenant, r.id, r.epoch AS asked_epoch, r.outcome, m.ord = r.first AS is_mover, m.outcome AS moved_as, m.id AS moved_id, m.status, m.epoch,
-        m.attempt, m.round, m.completed_at, m.run_at, m.duration_ms, m.ready_at, m.queue
-    FROM (SELECT *, min(ord) OVER (PARTITION BY tenant, id, epoch) AS first
-            FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
-                WITH ORDINALITY AS q(tenant, id, epoch, outcome, ord)) r
-        FULL JOIN moved m ON m.tenant = r.tenant AND m.id = r.id
-    OFFSET 0) j
-    LEFT JOIN LATERAL (SELECT * FROM tasks
-        WHERE j.moved_id IS NULL AND tenant = j.tenant AND id = j.id OFFSET 0) t ON true
-    LEFT JOIN LATERAL (SELECT outcome FROM task_attempts
-        WHERE j.is_mover IS NOT TRUE AND tenant = j.tenant AND task_id = j.id
-          AND epoch = coalesce(j.asked_epoch, t.epoch) OFFSET 0) a ON true
-ORDER BY j.ord;
+SELECT m.ord, 'ok' AS _result, m.id, m.status, m.epoch, m.attempt, m.round, m.completed_at, m.run_at, m.duration_ms,
+    m.epoch AS _epoch, CASE m.outcome WHEN 'release' THEN json_build_array(m.queue) END AS _ready,
+    CASE WHEN m.tenant IN (SELECT id FROM tenants WHERE throttles)
+        THEN EXISTS (SELECT FROM task_slots s WHERE s.tenant = m.tenant AND s.task_id = m.id OFFSET 0) END AS _special
+FROM moved m
+ORDER BY m.ord;
 
 -- name: task_settle :batch
 -- Any task. First the workflows, in order: from here on nothing else moves in them.
@@ -143,9 +122,7 @@ WITH moved AS (
         parked = CASE WHEN held.paused AND NOT t.approval AND (r.outcome IN ('release', 'go')
                 OR (r.outcome IN ('fail', 'expire') AND r.retryable AND t.attempt <= t.max_retries)) THEN 'paused' END,
         run_at = CASE WHEN r.outcome = 'fail' AND r.retryable AND t.attempt <= t.max_retries THEN
-                now() + interval '1 millisecond' * (CASE WHEN t.retry_jitter THEN 0.5 + random() / 2 ELSE 1 END)
-                    * least(t.retry_max_ms, t.retry_base_ms
-                        * CASE WHEN t.retry_backoff = 'fixed' THEN 1 ELSE power(2, least(t.attempt - 1, 30)) END)
+                {RETRY_AT}
             ELSE t.run_at END,
         attempt = CASE WHEN r.outcome = 'release' THEN t.attempt - 1
             WHEN r.done AND r.again AND t.round < t.max_rounds THEN 0

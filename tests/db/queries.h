@@ -28,7 +28,7 @@ int queries_tear_down(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, queries_set_up, queries_tear_down)
 
 /* Tasks. A queue of one task's tests is a role. */
-struct db_answer *ask_create(const char *queue, const char *priority);
+struct db_answer *ask_create(const char *id, const char *queue, const char *priority);
 const char *make_task(const char *queue, const char *priority);
 struct db_answer *ask_lease(const char *queues, const char *agent_id, const char *max);
 /* Leases one task of the queue, which must be there. */

@@ -65,8 +65,7 @@ end(const char *id, const char *outcome)
 {
 	const char *epoch = SQL("SELECT epoch FROM tasks WHERE id = '%s'", id);
 
-	EXPECT(CALL(TASK_SETTLE_ALONE, "id", id, "epoch", epoch, "outcome", outcome, "retryable", "true"), 0, "_result",
-	       "ok");
+	EXPECT(CALL(TASK_SETTLE, "id", id, "epoch", epoch, "outcome", outcome, "retryable", "true"), 0, "_result", "ok");
 	return db_answer_cell(CALL(TASK_UNPARK, "id", id, "epoch", epoch), 0, "_ready");
 }
 

@@ -10,8 +10,11 @@ test_task_create_keeps_what_was_said(void **state UNUSED)
 	struct db_answer *made =
 	    CALL(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", "d", "input_data", "{\"x\": 1.0}",
 	         "priority", "7", "max_retries", "2", "timeout_s", "90", "labels", "{\"a\":\"b\"}", "retry_backoff",
-	         "fixed", "retry_base_ms", "1", "retry_max_ms", "2", "retry_jitter", "false");
+	         "fixed", "retry_base_ms", "1", "retry_max_ms", "2", "retry_jitter", "false", "event", "{}");
 
+	EXPECT(made, 0, "run_at", NULL);
+	assert_non_null(db_answer_cell(made, 0, "created_at"));
+	made = CALL(TASK_GET, "id", id);
 	EXPECT(made, 0, "id", id);
 	EXPECT(made, 0, "status", "pending");
 	EXPECT(made, 0, "input_data", "{\"x\": 1.0}");
@@ -70,7 +73,7 @@ test_lease_requests_of_a_batch_share_without_doubles(void **state UNUSED)
 	int taken = 0;
 
 	for (int i = 0; i < 50; i++)
-		ask_create("sena", text("%d", 1 + i % 10));
+		ask_create(new_id(), "sena", text("%d", 1 + i % 10));
 	db_fixture_wait(&fixture);
 	for (int i = 0; i < 30; i++)
 		leases[i] = ask_lease("[\"sena\"]", text("agent %d", i), text("%d", 1 + i % 3));
@@ -113,7 +116,7 @@ test_lease_of_a_bound_task_is_for_its_agent(void **state UNUSED)
 {
 	const char *id = new_id();
 
-	CALL(TASK_CREATE, "id", id, "queue", "@smith", "agent_id", "smith", "description", "", "priority", "5",
+	CALL(TASK_CREATE, "event", "{}", "id", id, "queue", "@smith", "agent_id", "smith", "description", "", "priority", "5",
 	     "max_retries", "3", "retry_backoff", "fixed", "retry_base_ms", "0", "retry_max_ms", "0", "retry_jitter",
 	     "false");
 	assert_int_equal(queries_wait(ask_lease("[\"smith\",\"@jones\"]", "jones", "5"))->rows, 0);
@@ -231,7 +234,7 @@ test_keeper_due_makes_later_tasks_ready(void **state UNUSED)
 {
 	const char *id = new_id();
 
-	CALL(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", "", "priority", "5", "max_retries", "3",
+	CALL(TASK_CREATE, "event", "{}", "id", id, "queue", "sena", "role", "sena", "description", "", "priority", "5", "max_retries", "3",
 	     "run_at", SQL("SELECT now() + interval '1 minute'"), "retry_backoff", "fixed", "retry_base_ms", "0",
 	     "retry_max_ms", "0", "retry_jitter", "false");
 	assert_int_equal(CALL(KEEPER_DUE)->rows, 0);

@@ -118,17 +118,20 @@ queries_tear_down(void **state UNUSED)
 }
 
 struct db_answer *
-ask_create(const char *queue, const char *priority)
+ask_create(const char *id, const char *queue, const char *priority)
 {
-	return ASK(TASK_CREATE, "id", new_id(), "queue", queue, "role", queue, "description", "count the words", "priority",
-	           priority, "max_retries", "3", "retry_backoff", "exponential", "retry_base_ms", "1000", "retry_max_ms",
-	           "60000", "retry_jitter", "false", "input_data", "{\"n\":1}");
+	return ASK(TASK_CREATE, "id", id, "queue", queue, "role", queue, "description", "count the words", "priority",
+	           priority, "max_retries", "3", "retry_jitter", "false", "input_data", "{\"n\":1}", "event",
+	           text("{\"kind\":\"task.created\",\"subject\":\"%s\"}", id));
 }
 
 const char *
 make_task(const char *queue, const char *priority)
 {
-	return db_answer_cell(queries_wait(ask_create(queue, priority)), 0, "id");
+	const char *id = new_id();
+
+	assert_int_equal(queries_wait(ask_create(id, queue, priority))->rows, 1);
+	return id;
 }
 
 struct db_answer *
