@@ -112,3 +112,33 @@ database_clear(struct pg_result *result)
 {
 	PQclear((PGresult *)result);
 }
+
+static void
+tell_files(PQconninfoOption *options, database_file *tell, void *arg)
+{
+	static const char *const names[] = {"passfile", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir"};
+
+	for (PQconninfoOption *option = options; option && option->keyword; option++)
+		for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+			if (strcmp(option->keyword, names[i]) == 0 && option->val && *option->val)
+				tell(arg, option->val, i > 0);
+	PQconninfoFree(options);
+}
+
+void
+database_files(const char *url, database_file *tell, void *arg)
+{
+	static const char *const names[] = {".pgpass", ".pg_service.conf", ".postgresql"};
+	const char *home = getenv("HOME");
+	char *path;
+
+	tell_files(PQconninfoParse(url, NULL), tell, arg);
+	/* Those of the environment. */
+	tell_files(PQconndefaults(), tell, arg);
+	for (size_t i = 0; home && i < ARRAY_LENGTH(names); i++) {
+		if (asprintf(&path, "%s/%s", home, names[i]) < 0)
+			abort();
+		tell(arg, path, false);
+		free(path);
+	}
+}

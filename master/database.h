@@ -28,6 +28,13 @@ MUST_CHECK struct pg_result *database_query(struct pg_conn *conn, const char *sq
 /* A script of any number of statements. NULL: done; else the reason, to be freed. */
 MUST_CHECK char *database_script(struct pg_conn *conn, const char *sql);
 
+/*
+ * Tells the paths of the files that libpq may open when it connects to url, there or not; certificates are renewed
+ * while agentd runs, so another file may take their place. Does not connect.
+ */
+typedef void database_file(void *arg, const char *path, bool is_renewed);
+void database_files(const char *url, database_file *tell, void *arg);
+
 int database_rows(const struct pg_result *result);
 const char *database_cell(const struct pg_result *result, int row, int column);
 void database_clear(struct pg_result *result);

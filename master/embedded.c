@@ -2,6 +2,7 @@
 #include "embedded.h"
 #include "buf.h"
 #include "config.h"
+#include "confine.h"
 #include "crypto.h"
 #include "database.h"
 
@@ -144,7 +145,7 @@ run_initdb(const struct embedded *embedded)
 	bool durable = embedded->config->environment != ENVIRONMENT_TESTING;
 	int null = open("/dev/null", O_WRONLY);
 
-	state_user_become(embedded->user);
+	confine_user(embedded->user);
 	if (null >= 0)
 		dup2(null, STDOUT_FILENO);
 	execl(program, program, "-D", embedded->data, "-U", "agentd", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
@@ -205,7 +206,7 @@ embedded_exec(const struct embedded *embedded)
 
 	snprintf(connections, sizeof(connections), "max_connections=%d",
 	         (int)(MAX(config->workers, 8) * config->db_pool_size + 40));
-	state_user_become(embedded->user);
+	confine_user(embedded->user);
 	/* A fast shutdown when the master is gone, however it went. */
 	prctl(PR_SET_PDEATHSIG, SIGINT);
 	execle(program, program, "-D", embedded->data, "-c", "listen_addresses=", "-c", socket, "-c",

@@ -150,6 +150,7 @@ load(bool embedded)
 	struct config_errors errors;
 	struct config *config = config_load(environ, embedded, &errors);
 
+	config_scrub(environ);
 	for (size_t i = 0; i < errors.count; i++)
 		fprintf(stderr, "agentd: %s\n", errors.messages[i]);
 	if (!config)

@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "log.h"
 #include "master.h"
+#include "sandbox.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -47,18 +48,21 @@ ended(struct master *master, struct child *child, int status)
 		child->backoff_ms = 0;
 	if (master->phase < MASTER_STOPPING)
 		tell_crash(master, child, status);
-	child->pid = 0;
 	child->restarts++;
 	/* The first restart is at once; what dies again and again waits longer each time. */
 	child->start_us = now_us + (int64_t)child->backoff_ms * 1000;
 	child->backoff_ms = child->backoff_ms ? MIN(child->backoff_ms * 2, BACKOFF_MAX_MS) : BACKOFF_MIN_MS;
 	if (child->slot >= 0) {
 		struct scoreboard_slot *slot = &master->heritage.board->slots[child->slot];
+		sandbox_report(child, slot);
+		child->refused = 0;
+		atomic_store(&slot->refused, 0);
 		atomic_store(&slot->state, PROCESS_NONE);
 		atomic_store(&slot->connections, 0);
 		atomic_store(&slot->waiting, false);
 		atomic_store(&slot->pid, 0);
 	}
+	child->pid = 0;
 }
 
 void

@@ -6,12 +6,15 @@
 #include "run.h"
 #include "clock.h"
 #include "config.h"
+#include "confine.h"
 #include "crypto.h"
+#include "landlock.h"
 #include "limit.h"
 #include "log.h"
 #include "master.h"
 #include "migrate.h"
 #include "proctitle.h"
+#include "sandbox.h"
 #include "user.h"
 
 #include <errno.h>
@@ -124,6 +127,30 @@ start_database(struct master *master)
 	return false;
 }
 
+/* What was needed to start only; a worker that is broken into shall not have it. */
+static void
+forget_secrets(const struct config *config)
+{
+	static const enum config_setting settings[] = {SETTING_SECRET, SETTING_DATABASE_URL, SETTING_DB_PASSWORD,
+	                                               SETTING_ADMIN_PASSWORD};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(settings); i++)
+		config_forget(config, settings[i]);
+}
+
+static bool
+prepare_confinement(const struct config *config)
+{
+	if (!config->sandbox)
+		return true;
+	confine_memory();
+	if (!sandbox_is_possible())
+		return false;
+	if (!landlock_version())
+		log_info("security", "the kernel has no Landlock: files are closed to workers by their permissions only");
+	return true;
+}
+
 static bool
 start(struct master *master)
 {
@@ -133,7 +160,7 @@ start(struct master *master)
 		fprintf(stderr, "agentd: cannot map AGENTD_TEST_CLOCK=%s: %s\n", config->test_clock, strerror(errno));
 		return false;
 	}
-	if (!open_state(master) ||
+	if (!open_state(master) || !prepare_confinement(config) ||
 	    (config->embedded && !embedded_find(config, master->folder, &master->user, &master->embedded)) ||
 	    !make_shared_memory(master) || !plan_children(master))
 		return false;
@@ -142,8 +169,11 @@ start(struct master *master)
 		return false;
 	master->heritage.database_url = master->database_url;
 	master->heritage.direct_url = *config->db_direct_url ? config->db_direct_url : master->database_url;
-	return migrate_up(master->heritage.direct_url, MIGRATE_LATEST) &&
-	       user_first_admin(master->heritage.direct_url, config->admin_username, config->admin_password);
+	if (!migrate_up(master->heritage.direct_url, MIGRATE_LATEST) ||
+	    !user_first_admin(master->heritage.direct_url, config->admin_username, config->admin_password))
+		return false;
+	forget_secrets(config);
+	return true;
 }
 
 int

@@ -6,8 +6,12 @@
 #include <signal.h>
 
 const struct service_kind service_kinds[SERVICE_COUNT] = {
-    [SERVICE_WORKER] =
-        {.name = "worker", .main = worker_main, .needs_readiness = true, .stop_signal = SIGTERM, .stop_order = 0},
+    [SERVICE_WORKER] = {.name = "worker",
+                        .main = worker_main,
+                        .serves = true,
+                        .needs_readiness = true,
+                        .stop_signal = SIGTERM,
+                        .stop_order = 0},
     [SERVICE_KEEPER] =
         {.name = "keeper", .main = keeper_main, .needs_readiness = true, .stop_signal = SIGTERM, .stop_order = 1},
     [SERVICE_POSTGRES] = {.name = "postgres", .stop_signal = SIGINT, .stop_order = 2},

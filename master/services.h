@@ -17,6 +17,7 @@ struct service_kind {
 	const char *name;
 	/* Runs in the child and returns its exit status. NULL: it becomes another program (embedded_exec). */
 	int (*main)(const struct heritage *heritage);
+	bool serves;          /* takes connections of clients, and signs */
 	bool needs_readiness; /* the node is up when each of these has said that it is ready */
 	int stop_signal;
 	int stop_order; /* 0 is stopped first; the next order when the one before is gone */
@@ -35,6 +36,7 @@ struct child {
 	bool ready;
 	bool was_ready;
 	int restarts;
+	uint32_t refused; /* system calls, as far as was said */
 	int backoff_ms;
 	int64_t started_us;
 	int64_t start_us; /* when not running: when to start it */

@@ -1,9 +1,14 @@
 /* spawn.c - fork: what a child keeps, and what it must not have. */
+#include "breach.h"
 #include "clock.h"
 #include "config.h"
+#include "confine.h"
+#include "crypto.h"
+#include "landlock.h"
 #include "log.h"
 #include "master.h"
 #include "proctitle.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,25 +48,78 @@ close_others(struct master *master)
 	close(master->lock_fd);
 }
 
+static void
+wipe(const char *secret)
+{
+	crypto_wipe((char *)(uintptr_t)secret, strlen(secret));
+}
+
+/* This process's copies of what only others need. */
+static void
+forget_secrets(const struct heritage *heritage, const struct service_kind *kind)
+{
+	if (heritage->direct_url != heritage->database_url)
+		wipe(kind->serves ? heritage->direct_url : heritage->database_url);
+	if (kind->serves)
+		return;
+	wipe(heritage->secret);
+	wipe(heritage->previous_secret);
+}
+
+/* False: the kernel has no Landlock, which was said at the start. */
+static bool
+fence_files(const struct config *config, const char *database_url)
+{
+	bool done = landlock_version() && landlock_enter(config, database_url);
+
+	if (!done && landlock_version())
+		log_warning("security", "Landlock cannot be used", LOG_TEXT("reason", strerror(errno)));
+	return done;
+}
+
+static void
+enter_sandbox(struct master *master, const struct heritage *heritage, const struct service_kind *kind)
+{
+	const struct config *config = master->config;
+	const struct sandbox sandbox = {
+	    .slot = &heritage->board->slots[heritage->slot], .serves = kind->serves, .moves_files = *config->log_file};
+	bool fenced = false;
+
+	if (config->sandbox) {
+		/* Becoming another user may have made it open to looks again. */
+		confine_memory();
+		fenced = fence_files(config, kind->serves ? heritage->database_url : heritage->direct_url);
+		if (!sandbox_enter(&sandbox)) {
+			log_error("security", "cannot start: the kernel refuses the list of system calls",
+			          LOG_TEXT("reason", strerror(errno)), LOG_TEXT("hint", "AGENTD_SANDBOX=off serves without it"));
+			_exit(1);
+		}
+	}
+	if (config->test_breach)
+		breach_try(master->folder, fenced);
+}
+
 static NORETURN void
 become_child(struct master *master, const struct child *child, int status_fd)
 {
+	const struct service_kind *kind = &service_kinds[child->service];
 	struct heritage heritage = master->heritage;
 	struct scoreboard_slot *slot;
 
 	signals_reset();
 	close_others(master);
-	if (!service_kinds[child->service].main)
+	if (!kind->main)
 		become_postgres(master);
-	state_user_become(&master->user);
+	confine_user(&master->user);
 	proctitle_set(child->name);
 	log_set_process(child->name);
+	forget_secrets(&heritage, kind);
 	heritage.process = child->name;
 	heritage.slot = child->slot;
 	heritage.index = child->index;
 	heritage.status_fd = status_fd;
 	heritage.lifeline_fd = master->lifeline[0];
-	if (child->service != SERVICE_WORKER) {
+	if (!kind->serves) {
 		close(heritage.listen_fd);
 		heritage.listen_fd = -1;
 	}
@@ -71,7 +129,8 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	atomic_store(&slot->pid, getpid());
 	atomic_store(&slot->state, PROCESS_STARTING);
 	atomic_store(&slot->heartbeat_us, clock_steady_us());
-	exit(service_kinds[child->service].main(&heritage));
+	enter_sandbox(master, &heritage, kind);
+	exit(kind->main(&heritage));
 }
 
 static void

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <pwd.h>
 #include <sys/file.h>
@@ -18,7 +17,7 @@ state_user_find(const char *name, struct state_user *user_r)
 	const char *wanted = *name ? name : "agentd";
 	struct passwd *entry;
 
-	*user_r = (struct state_user){(uid_t)-1, (gid_t)-1, ""};
+	*user_r = (struct state_user){.uid = (uid_t)-1, .gid = (gid_t)-1};
 	if (geteuid() != 0)
 		return true;
 	entry = getpwnam(wanted);
@@ -32,18 +31,8 @@ state_user_find(const char *name, struct state_user *user_r)
 	user_r->uid = entry->pw_uid;
 	user_r->gid = entry->pw_gid;
 	snprintf(user_r->name, sizeof(user_r->name), "%s", entry->pw_name);
+	snprintf(user_r->home, sizeof(user_r->home), "%s", entry->pw_dir);
 	return true;
-}
-
-void
-state_user_become(const struct state_user *user)
-{
-	if (user->uid == (uid_t)-1)
-		return;
-	if (initgroups(user->name, user->gid) != 0 || setgid(user->gid) != 0 || setuid(user->uid) != 0 || setuid(0) == 0) {
-		fprintf(stderr, "agentd: cannot become user %s: %s\n", user->name, strerror(errno));
-		abort();
-	}
 }
 
 char *

@@ -20,12 +20,11 @@ struct state_user {
 	uid_t uid;
 	gid_t gid;
 	char name[64];
+	char home[256];
 };
 
 /* Finds the user of AGENTD_USER when run by root. False: there is none; said how to make one. */
 MUST_CHECK bool state_user_find(const char *name, struct state_user *user_r);
-/* For a child between fork and work: becomes that user for good. Aborts if it cannot. */
-void state_user_become(const struct state_user *user);
 
 /* Makes the folder if need be, gives it to the user, and returns its absolute path (to be freed), or NULL. */
 MUST_CHECK char *state_folder(const char *path, const struct state_user *user);

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "log.h"
 #include "master.h"
+#include "sandbox.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -166,6 +167,14 @@ obey_signals(struct master *master)
 		master->stop_deadline_us = clock_steady_us(); /* asked twice: no more patience */
 }
 
+static void
+report_refusals(struct master *master)
+{
+	for (int i = 0; i < master->child_count; i++)
+		if (master->children[i].slot >= 0)
+			sandbox_report(&master->children[i], &master->heritage.board->slots[master->children[i].slot]);
+}
+
 int
 master_supervise(struct master *master)
 {
@@ -173,6 +182,7 @@ master_supervise(struct master *master)
 		if (master->phase < MASTER_STOPPING)
 			start_due(master);
 		wait_for_news(master);
+		report_refusals(master);
 		obey_signals(master);
 		if (master->phase == MASTER_STARTING && all_ready(master))
 			master_move(master, MASTER_UP);

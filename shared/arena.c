@@ -4,10 +4,11 @@
 #include <stdarg.h>
 #include <stdalign.h>
 
-enum { BLOCK_SIZE = 4096 - 32, ALIGNMENT = alignof(max_align_t) };
+enum { BLOCK_SIZE = 4096 - 48, ALIGNMENT = alignof(max_align_t) };
 
 struct arena_block {
 	struct arena_block *older;
+	size_t size;
 	alignas(max_align_t) char bytes[];
 };
 
@@ -17,6 +18,7 @@ block_new(struct arena *arena, size_t size)
 	struct arena_block *block = mem_alloc(sizeof(*block) + size);
 
 	block->older = arena->blocks;
+	block->size = size;
 	arena->blocks = block;
 	return block->bytes;
 }
@@ -84,6 +86,7 @@ arena_reset(struct arena *arena)
 
 	while (block) {
 		struct arena_block *older = block->older;
+		explicit_bzero(block->bytes, block->size);
 		free(block);
 		block = older;
 	}

@@ -1,8 +1,9 @@
 /*
  * arena.h - memory that lives as long as one request.
  *
- * Allocations are never freed one by one: arena_reset() frees all of them. Nothing here blocks. Allocation never
- * returns NULL (see mem_alloc); its size is bounded by what feeds it: the head, body and row limits.
+ * Allocations are never freed one by one: arena_reset() wipes and frees all of them, for any may hold a secret. Nothing
+ * here blocks. Allocation never returns NULL (see mem_alloc); its size is bounded by what feeds it: the head, body and
+ * row limits.
  */
 #ifndef AGENTD_ARENA_H
 #define AGENTD_ARENA_H

@@ -1,4 +1,9 @@
-/* buf.c - see buf.h. Capacity doubles, so that appending n bytes costs O(n) in all. */
+/*
+ * buf.c - see buf.h. Capacity doubles, so that appending n bytes costs O(n) in all.
+ *
+ * Bytes that are no longer part of a buf are wiped, for any of them may be a password: realloc() would leave a copy
+ * behind.
+ */
 #include "buf.h"
 
 #include <stdarg.h>
@@ -8,11 +13,18 @@ buf_reserve(struct buf *buf, size_t more)
 {
 	if (!buf->data || buf->capacity - buf->len < more) {
 		size_t capacity = buf->capacity ? buf->capacity : 256;
+		char *data;
 
 		INVARIANT(more < SIZE_MAX / 4 && buf->len < SIZE_MAX / 4);
 		while (capacity - buf->len < more)
 			capacity *= 2;
-		buf->data = mem_grow(buf->data, capacity);
+		data = mem_alloc(capacity);
+		if (buf->len) {
+			memcpy(data, buf->data, buf->len);
+			explicit_bzero(buf->data, buf->len);
+		}
+		free(buf->data);
+		buf->data = data;
 		buf->capacity = capacity;
 	}
 	return buf->data + buf->len;
@@ -63,19 +75,26 @@ buf_drop(struct buf *buf, size_t count)
 	buf->len -= count;
 	if (buf->len && count)
 		memmove(buf->data, buf->data + count, buf->len);
+	if (count)
+		explicit_bzero(buf->data + buf->len, count);
 }
 
 void
 buf_clear(struct buf *buf, size_t keep)
 {
-	buf->len = 0;
-	if (buf->capacity > keep)
+	if (buf->capacity > keep) {
 		buf_free(buf);
+	} else if (buf->len) {
+		explicit_bzero(buf->data, buf->len);
+		buf->len = 0;
+	}
 }
 
 void
 buf_free(struct buf *buf)
 {
+	if (buf->len)
+		explicit_bzero(buf->data, buf->len);
 	free(buf->data);
 	*buf = (struct buf){NULL, 0, 0};
 }

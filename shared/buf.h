@@ -2,7 +2,7 @@
  * buf.h - a growing run of bytes: what writers append to.
  *
  * A buf of zeros is empty and usable; it owns its memory until buf_free(). Appending never fails (see mem_alloc) and
- * may move data, so keep offsets, not pointers. The bytes are not NUL-terminated.
+ * may move data, so keep offsets, not pointers. The bytes are not NUL-terminated. What leaves a buf is wiped.
  */
 #ifndef AGENTD_BUF_H
 #define AGENTD_BUF_H

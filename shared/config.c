@@ -358,6 +358,45 @@ config_load(char *const *variables, bool embedded, struct config_errors *errors_
 	return NULL;
 }
 
+static bool
+holds_secret(const char *variable)
+{
+	char name[CONFIG_NAME_SIZE];
+
+	for (int i = 0; i < SETTING_COUNT; i++)
+		for (int plain = 0; plain <= (config_rows[i].flags & CONFIG_PLAIN_NAME ? 1 : 0); plain++) {
+			size_t length =
+			    strlen(config_source((enum config_setting)i, plain ? CONFIG_FROM_PLAIN : CONFIG_FROM_VARIABLE, name));
+
+			if ((config_rows[i].flags & CONFIG_SECRET) && strncmp(variable, name, length) == 0 &&
+			    variable[length] == '=')
+				return true;
+		}
+	return false;
+}
+
+void
+config_scrub(char **variables)
+{
+	char **kept = variables;
+
+	for (; *variables; variables++)
+		if (holds_secret(*variables))
+			explicit_bzero(*variables, strlen(*variables));
+		else
+			*kept++ = *variables;
+	*kept = NULL;
+}
+
+void
+config_forget(const struct config *config, enum config_setting setting)
+{
+	char *text = (char *)(uintptr_t)config_value_text(&config_rows[setting], config);
+
+	INVARIANT(config_rows[setting].flags & CONFIG_SECRET);
+	explicit_bzero(text, strlen(text));
+}
+
 void
 config_free(struct config *config)
 {
@@ -370,7 +409,7 @@ config_free(struct config *config)
 			continue;
 		text = (char *)(uintptr_t)config_value_text(&config_rows[i], config);
 		if (text && (config_rows[i].flags & CONFIG_SECRET))
-			explicit_bzero(text, strlen(text));
+			config_forget(config, (enum config_setting)i);
 		free(text);
 	}
 	free(config);

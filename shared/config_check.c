@@ -197,4 +197,6 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_origins(&check, SETTING_CORS_INTERNAL_ORIGINS, config->cors_internal_origins);
 	if (environment_known && config->environment != ENVIRONMENT_TESTING && *config->test_clock)
 		refuse(&check, SETTING_TEST_CLOCK, "moves time and is only for AGENTD_ENV=testing; unset it");
+	if (environment_known && config->environment != ENVIRONMENT_TESTING && config->test_breach)
+		refuse(&check, SETTING_TEST_BREACH, "tries to break out and is only for AGENTD_ENV=testing; unset it");
 }

@@ -11,13 +11,14 @@ static size_t title_size;
 void
 proctitle_init(int argc, char **argv)
 {
-	char *end = argv[0];
+	char *end = argv[0], *variables;
 	size_t count = 0;
 	char **copy;
 
 	for (int i = 0; i < argc; i++)
 		if (argv[i] == end)
 			end += strlen(argv[i]) + 1;
+	variables = end;
 	for (char **at = environ; *at; at++, count++)
 		if (*at == end)
 			end += strlen(*at) + 1;
@@ -28,6 +29,8 @@ proctitle_init(int argc, char **argv)
 	environ = copy;
 	title = argv[0];
 	title_size = (size_t)(end - argv[0]);
+	/* Secrets may be among them, and this memory can be read in /proc. */
+	explicit_bzero(variables, (size_t)(end - variables));
 }
 
 void

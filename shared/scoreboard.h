@@ -26,6 +26,8 @@ struct scoreboard_slot {
 	_Atomic int in_flight;          /* requests without an answer yet */
 	_Atomic uint64_t requests;      /* answered since the process started */
 	_Atomic bool waiting;           /* has agents that wait for work */
+	_Atomic uint32_t refused;       /* system calls that the kernel refused (master/sandbox.h) */
+	_Atomic int refused_call;       /* the number of the last of them */
 	char request[SCOREBOARD_TEXT];  /* id of the request being worked on: a crash names it */
 	char endpoint[SCOREBOARD_TEXT]; /* its method and path template */
 	char stage[16];

@@ -167,7 +167,7 @@ conn_answered(struct conn *conn, bool keep_alive)
 	conn->request = NULL;
 	if (!keep_alive || conn->worker->draining) {
 		conn->closing = true;
-		conn->in.len = 0;
+		buf_clear(&conn->in, SIZE_MAX);
 	} else {
 		message_done(conn);
 	}

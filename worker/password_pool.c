@@ -133,6 +133,8 @@ start_threads(struct password_pool *pool, int threads)
 	int error = 0;
 
 	sigfillset(&all);
+	/* That of a refused system call belongs to the thread that made it; blocked, it would end the process. */
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (pool->threads < threads && !error) {
 		error = pthread_create(&pool->thread[pool->threads], NULL, thread_main, pool);
