@@ -25,6 +25,7 @@ struct scoreboard_slot {
 	_Atomic int connections;        /* open client connections */
 	_Atomic int in_flight;          /* requests without an answer yet */
 	_Atomic uint64_t requests;      /* answered since the process started */
+	_Atomic int64_t tls_expires_s;  /* end of the certificate, seconds of the epoch; 0: no TLS */
 	_Atomic bool waiting;           /* has agents that wait for work */
 	char request[SCOREBOARD_TEXT];  /* id of the request being worked on: a crash names it */
 	char endpoint[SCOREBOARD_TEXT]; /* its method and path template */

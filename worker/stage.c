@@ -116,7 +116,7 @@ limit_subject(const struct request *request, bool by_address)
 	int length;
 
 	if (by_address || who->kind == PRINCIPAL_NOBODY)
-		length = snprintf(text, sizeof(text), "address %s", request->conn ? request->conn->network : "");
+		length = snprintf(text, sizeof(text), "address %.*s", SLICE_ARG(request->network));
 	else
 		length = snprintf(text, sizeof(text), "%d %lld %.*s", who->kind, (long long)who->tenant, SLICE_ARG(who->id));
 	if (request->endpoint && request->endpoint->limit == LIMIT_CLASS_LOGIN)
