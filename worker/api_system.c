@@ -102,6 +102,7 @@ enum step
 api_docs(struct request *request)
 {
 	request->content_type = "text/html; charset=utf-8";
+	request->own_policy = true;
 	request_add_header(
 	    request, "Content-Security-Policy",
 	    SLICE("default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "

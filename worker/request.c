@@ -19,7 +19,7 @@ static const struct {
 	char name[16];
 	request_step *run;
 } stages[] = {
-    {"route", stage_route},   {"cors", stage_cors},           {"authenticate", stage_authenticate},
+    {"cors", stage_cors},     {"route", stage_route},         {"authenticate", stage_authenticate},
     {"limit", stage_limit},   {"authorize", stage_authorize}, {"body", stage_body},
     {"handle", stage_handle}, {"reply", stage_reply},
 };
@@ -191,7 +191,7 @@ request_run(struct request *request)
 		step = stages[request->stage].run(request);
 		if (step == STEP_DONE && request->stage < STAGE_REPLY)
 			request->stage = STAGE_REPLY;
-		else if (step != STEP_WAIT && request->stage++ == 0)
+		else if (step != STEP_WAIT && stages[request->stage++].run == stage_route)
 			note(request);
 	}
 	slot->request[0] = slot->endpoint[0] = slot->stage[0] = '\0';

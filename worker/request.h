@@ -64,8 +64,6 @@ struct request {
 	uint32_t allowed; /* methods of the path, as bits, for 405 and OPTIONS */
 	struct slice path_values[ENDPOINT_PATH_MAX];
 	struct field_value *query;
-	const struct cors_verdict *cors;
-	struct slice cors_origin;
 	struct principal principal;
 	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
 	bool limited;
@@ -83,6 +81,7 @@ struct request {
 	const char *content_type;
 	struct buf headers; /* extra, already in wire form */
 	struct buf reply;
+	bool own_policy;           /* headers has the Content-Security-Policy */
 	struct slice static_reply; /* instead of reply: constant data */
 	struct slice etag;         /* quoted, when the thing has a version of its own; absent: made from the answer */
 	bool is_error;
@@ -122,8 +121,8 @@ enum step request_fail_database(struct request *request, const struct db_result 
 void request_add_header(struct request *request, const char *name, struct slice value);
 
 /* Stages, in stage.c and friends. */
-enum step stage_route(struct request *request);
 enum step stage_cors(struct request *request);
+enum step stage_route(struct request *request);
 enum step stage_authenticate(struct request *request);
 enum step stage_limit(struct request *request);
 enum step stage_authorize(struct request *request);
