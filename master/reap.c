@@ -1,4 +1,5 @@
 /* reap.c - children that ended: what is said about it, and when they are started again. */
+#include "address_count.h"
 #include "clock.h"
 #include "log.h"
 #include "master.h"
@@ -61,6 +62,7 @@ ended(struct master *master, struct child *child, int status)
 		atomic_store(&slot->connections, 0);
 		atomic_store(&slot->waiting, false);
 		atomic_store(&slot->pid, 0);
+		address_count_end(master->heritage.addresses, child->slot);
 	}
 	child->pid = 0;
 }

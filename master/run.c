@@ -4,6 +4,7 @@
  * Each step says on standard error why it failed; nothing serves before all have passed.
  */
 #include "run.h"
+#include "address_count.h"
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
@@ -74,6 +75,11 @@ plan_children(struct master *master)
 	for (int i = 0; i < worker_count(master->config); i++)
 		add_child(master, SERVICE_WORKER, i);
 	heritage->wake_fds = mem_alloc((size_t)heritage->board->slot_count * sizeof(int));
+	heritage->addresses = address_count_new(heritage->board->slot_count, (size_t)master->config->max_connections);
+	if (!heritage->addresses) {
+		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
+		return false;
+	}
 	for (int i = 0; i < heritage->board->slot_count; i++)
 		if ((heritage->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
 			fprintf(stderr, "agentd: cannot make an eventfd: %s\n", strerror(errno));

@@ -5,6 +5,7 @@
  */
 #include "base.h"
 
+#include "cidr.h"
 #include "config_row.h"
 
 #include <strings.h>
@@ -180,6 +181,26 @@ check_origins(struct check *check, enum config_setting setting, const char *list
 	}
 }
 
+static void
+check_proxies(struct check *check)
+{
+	const struct config *config = check->config;
+	struct cidr_list list;
+	struct slice bad;
+
+	if (!cidr_list_parse(slice_of(config->trusted_proxies), &list, &bad)) {
+		refuse(
+		    check, SETTING_TRUSTED_PROXIES,
+		    "is not a list of addresses and ranges; write each as 10.1.2.3, 10.0.0.0/8 or 2001:db8::/32, with no bits "
+		    "set behind the prefix");
+		return;
+	}
+	if (config->proxy_protocol && list.count == 0 && config->origins[SETTING_TRUSTED_PROXIES] != CONFIG_BROKEN)
+		refuse(check, SETTING_PROXY_PROTOCOL,
+		       "is on without AGENTD_TRUSTED_PROXIES, so that nobody may send the header; list the proxies there");
+	cidr_list_free(&list);
+}
+
 void
 config_check(const struct config *config, bool environment_known, struct config_errors *errors)
 {
@@ -188,6 +209,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 
 	check_database(&check);
 	check_tls(&check);
+	check_proxies(&check);
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
 	if (check.strict && password > 0 && password < PASSWORD_LEAST)

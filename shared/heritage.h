@@ -11,6 +11,7 @@
 #include "base.h"
 #include "scoreboard.h"
 
+struct address_count;
 struct config;
 struct limit_table;
 
@@ -22,6 +23,7 @@ struct heritage {
 	const char *previous_secret; /* still verifies; "" when there is none */
 	struct scoreboard *board;
 	struct limit_table *limits;
+	struct address_count *addresses; /* open connections; an owner is a slot of the board */
 	uint8_t hash_key[16]; /* for limit subjects: the same in all processes of the node */
 	int listen_fd;        /* shared, non-blocking; -1 for processes that do not serve */
 	int *wake_fds;        /* an eventfd per slot: written when a queue that it may wait for has work */

@@ -25,6 +25,7 @@ struct scoreboard_slot {
 	_Atomic int connections;        /* open client connections */
 	_Atomic int in_flight;          /* requests without an answer yet */
 	_Atomic uint64_t requests;      /* answered since the process started */
+	_Atomic int64_t tls_expires_s;  /* end of the certificate, seconds of the epoch; 0: no TLS */
 	_Atomic bool waiting;           /* has agents that wait for work */
 	_Atomic uint32_t refused;       /* system calls that the kernel refused (master/sandbox.h) */
 	_Atomic int refused_call;       /* the number of the last of them */

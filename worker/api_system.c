@@ -102,11 +102,23 @@ enum step
 api_docs(struct request *request)
 {
 	request->content_type = "text/html; charset=utf-8";
+	request->own_policy = true;
 	request_add_header(
 	    request, "Content-Security-Policy",
 	    SLICE("default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
 	          "base-uri 'none'; frame-ancestors 'none'"));
 	return constant(request, SLICE(docs_page));
+}
+
+static void
+write_certificate(struct json_writer *writer, int64_t expires_s)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (!expires_s)
+		return;
+	clock_format(expires_s * 1000000, text);
+	json_write_member_text(writer, "certificate_expires_at", text);
 }
 
 static void
@@ -126,6 +138,7 @@ write_processes(struct json_writer *writer, const struct scoreboard *board)
 		json_write_member_int(writer, "in_flight", atomic_load(&slot->in_flight));
 		json_write_member_int(writer, "requests", (int64_t)atomic_load(&slot->requests));
 		json_write_member_int(writer, "heartbeat_age_ms", (now_us - atomic_load(&slot->heartbeat_us)) / 1000);
+		write_certificate(writer, atomic_load(&slot->tls_expires_s));
 		json_write_object_close(writer);
 	}
 	json_write_array_close(writer);

@@ -4,12 +4,12 @@
 #include "conn.h"
 #include "clock.h"
 #include "config.h"
+#include "conn_peer.h"
 #include "http_write.h"
 #include "log.h"
 #include "request.h"
 #include "tls.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -72,6 +72,7 @@ conn_free(struct conn *conn)
 		event_free(conn->close_event);
 	tls_session_free(conn->tls);
 	close(conn->fd);
+	conn_peer_end(conn);
 	buf_free(&conn->in);
 	buf_free(&conn->out);
 	free(conn);
@@ -115,6 +116,8 @@ pause_reading(struct conn *conn, bool pause)
 static void
 linger(struct conn *conn)
 {
+	if (conn->tls)
+		tls_close(conn->tls);
 	shutdown(conn->fd, SHUT_WR);
 	conn_move(conn, CONN_WAIT_LINGER);
 	conn->written = 0; /* counts what is read and thrown away from here on */
@@ -275,6 +278,11 @@ on_read(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (conn->proxy_due) {
+		if (conn_peer_read(conn) == CONN_PEER_REFUSED)
+			conn_free(conn);
+		return;
+	}
 	if (conn->wait == CONN_WAIT_LINGER) {
 		discard(conn);
 		return;
@@ -344,24 +352,6 @@ conn_is_gone(const struct conn *conn)
 	return poll(&look, 1, 0) > 0;
 }
 
-static void
-name_peer(struct conn *conn, const struct sockaddr *peer)
-{
-	const void *address = peer->sa_family == AF_INET6
-	                          ? (const void *)&((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr
-	                          : (const void *)&((const struct sockaddr_in *)(const void *)peer)->sin_addr;
-
-	if (!inet_ntop(peer->sa_family, address, conn->address, sizeof(conn->address)))
-		snprintf(conn->address, sizeof(conn->address), "unknown");
-	memcpy(conn->network, conn->address, sizeof(conn->network));
-	if (peer->sa_family == AF_INET6) {
-		const uint8_t *bytes = address;
-		/* One host has 2^64 of them. */
-		for (int i = 0; i < 8; i++)
-			snprintf(conn->network + 2 * i, 3, "%02x", bytes[i]);
-	}
-}
-
 void
 conn_new(struct worker *worker, int fd, const struct sockaddr *peer)
 {
@@ -371,7 +361,11 @@ conn_new(struct worker *worker, int fd, const struct sockaddr *peer)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	conn->worker = worker;
 	conn->fd = fd;
-	name_peer(conn, peer);
+	if (!conn_peer_begin(conn, peer)) {
+		close(fd);
+		free(conn);
+		return;
+	}
 	conn->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, conn);
 	conn->write_event = event_new(worker->base, fd, EV_WRITE, on_write, conn);
 	INVARIANT(conn->read_event && conn->write_event);
@@ -398,7 +392,7 @@ expire(struct conn *conn)
 		request_orphan(conn->request);
 		conn->parser.error_status = 503;
 		conn->parser.error_detail = "no answer in time; whether the request had an effect is not known";
-	} else if (!late || (conn->in.len == 0 && !conn->headers_seen)) {
+	} else if (!late || conn->proxy_due || (conn->in.len == 0 && !conn->headers_seen)) {
 		conn_free(conn);
 		return;
 	} else {

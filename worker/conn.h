@@ -9,12 +9,11 @@
 
 #include "base.h"
 #include "buf.h"
+#include "cidr.h"
 #include "process.h"
 #include "http_parse.h"
 
 #include <sys/socket.h>
-
-enum { CONN_ADDRESS_SIZE = 48 };
 
 struct tls_session;
 
@@ -37,8 +36,14 @@ struct conn {
 	size_t written;
 	struct http_parser parser;
 	struct request *request;
-	char address[CONN_ADDRESS_SIZE];
-	char network[CONN_ADDRESS_SIZE]; /* what limits go by: the address, of IPv6 its first 64 bits */
+
+	/* Written by conn_peer.c. */
+	struct cidr peer; /* who connected, or who a trusted proxy says did (PROXY protocol) */
+	char address[CIDR_TEXT_SIZE];
+	char network[CIDR_TEXT_SIZE]; /* what limits go by: the address, of IPv6 its first 64 bits */
+	bool proxy_due;               /* the PROXY header has not come yet */
+	bool counted;
+	uint64_t counted_as;
 };
 
 /* Takes the descriptor of an accepted socket. */

@@ -5,6 +5,7 @@
 #define AGENTD_PROCESS_H
 
 #include "base.h"
+#include "cidr.h"
 #include "heritage.h"
 #include "settle.h"
 
@@ -45,6 +46,7 @@ struct worker {
 	struct follow *follow;
 	struct agents_seen *agents;
 	struct tls *tls; /* NULL: plain HTTP */
+	struct cidr_list trusted; /* proxies that are believed */
 	struct event *accept_event;
 	struct event *accept_retry;
 	struct conn_list conns[CONN_WAIT_COUNT];

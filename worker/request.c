@@ -4,8 +4,10 @@
  * request_free() is the only place where a request is freed; while the process lives, only request_end() calls it.
  */
 #include "request.h"
+#include "conn_peer.h"
 #include "db.h"
 #include "follow.h"
+#include "forwarded.h"
 #include "log.h"
 #include "problem.h"
 #include "uuid.h"
@@ -17,7 +19,7 @@ static const struct {
 	char name[16];
 	request_step *run;
 } stages[] = {
-    {"route", stage_route},   {"cors", stage_cors},           {"authenticate", stage_authenticate},
+    {"cors", stage_cors},     {"route", stage_route},         {"authenticate", stage_authenticate},
     {"limit", stage_limit},   {"authorize", stage_authorize}, {"body", stage_body},
     {"handle", stage_handle}, {"reply", stage_reply},
 };
@@ -73,6 +75,27 @@ take_message(struct request *request, const struct http_parser *parser)
 	request->id = choose_id(request, http_parse_header(parser, request->data, "x-request-id"));
 }
 
+/* Copies: the request may outlive the connection. */
+static void
+take_client(struct request *request, bool broken)
+{
+	const struct conn *conn = request->conn;
+	const struct cidr_list *trusted = &request->worker->trusted;
+	char address[CIDR_TEXT_SIZE], network[CIDR_TEXT_SIZE];
+	struct cidr client;
+
+	if (broken || !trusted->count) {
+		request->address = slice_of(arena_string(&request->arena, slice_of(conn->address)));
+		request->network = slice_of(arena_string(&request->arena, slice_of(conn->network)));
+		return;
+	}
+	client = forwarded_for(trusted, &conn->peer, &conn->parser, request->data);
+	cidr_write(&client, address);
+	conn_peer_network(&client, network);
+	request->address = slice_of(arena_string(&request->arena, slice_of(address)));
+	request->network = slice_of(arena_string(&request->arena, slice_of(network)));
+}
+
 struct request *
 request_new(struct conn *conn, bool broken)
 {
@@ -81,7 +104,7 @@ request_new(struct conn *conn, bool broken)
 	request->worker = conn->worker;
 	request->conn = conn;
 	request->data = conn->in.data;
-	request->address = slice_of(conn->address);
+	take_client(request, broken);
 	request->content_type = "application/json";
 	TAILQ_INSERT_TAIL(&conn->worker->requests, request, entry);
 	conn->worker->request_count++;
@@ -168,7 +191,7 @@ request_run(struct request *request)
 		step = stages[request->stage].run(request);
 		if (step == STEP_DONE && request->stage < STAGE_REPLY)
 			request->stage = STAGE_REPLY;
-		else if (step != STEP_WAIT && request->stage++ == 0)
+		else if (step != STEP_WAIT && stages[request->stage++].run == stage_route)
 			note(request);
 	}
 	slot->request[0] = slot->endpoint[0] = slot->stage[0] = '\0';
@@ -260,8 +283,9 @@ request_fail_database(struct request *request, const struct db_result *result)
 		return request_fail(request, error, "the database refused what agentd asked for; the log has request_id %.*s",
 		                    SLICE_ARG(request->id));
 	if (error == ERROR_UNIQUE_KEY_TAKEN)
-		return request_fail(request, error, "nothing was changed: a task that has not ended has the same unique_key; wait "
-		                                    "until it ends, cancel it, or take another key");
+		return request_fail(request, error,
+		                    "nothing was changed: a task that has not ended has the same unique_key; wait "
+		                    "until it ends, cancel it, or take another key");
 	return request_fail(request, error, "%s", result->message);
 }
 

@@ -56,15 +56,14 @@ struct request {
 	struct slice query_text;
 	struct slice body_text;
 	struct slice id;      /* X-Request-Id */
-	struct slice address; /* of the client */
+	struct slice address; /* of the client, as far as trusted proxies tell */
+	struct slice network; /* what limits go by: the address, of IPv6 its first 64 bits */
 
 	/* Written by the stages, from left to right. */
 	const struct endpoint *endpoint;
 	uint32_t allowed; /* methods of the path, as bits, for 405 and OPTIONS */
 	struct slice path_values[ENDPOINT_PATH_MAX];
 	struct field_value *query;
-	const struct cors_verdict *cors;
-	struct slice cors_origin;
 	struct principal principal;
 	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
 	bool limited;
@@ -72,8 +71,8 @@ struct request {
 	struct json body;
 	bool has_body;
 	struct calls *calls;
-	struct once *once; /* the request's Idempotency-Key */
-	void *state; /* of an endpoint with steps of its own */
+	struct once *once;         /* the request's Idempotency-Key */
+	void *state;               /* of an endpoint with steps of its own */
 	struct waiter *waiter;     /* while it waits for work */
 	struct follower *follower; /* while it waits for events */
 
@@ -82,8 +81,9 @@ struct request {
 	const char *content_type;
 	struct buf headers; /* extra, already in wire form */
 	struct buf reply;
+	bool own_policy;           /* headers has the Content-Security-Policy */
 	struct slice static_reply; /* instead of reply: constant data */
-	struct slice etag; /* quoted, when the thing has a version of its own; absent: made from the answer */
+	struct slice etag;         /* quoted, when the thing has a version of its own; absent: made from the answer */
 	bool is_error;
 	bool close;
 	bool streaming; /* the head is written; the body grows until the request ends */
@@ -121,8 +121,8 @@ enum step request_fail_database(struct request *request, const struct db_result 
 void request_add_header(struct request *request, const char *name, struct slice value);
 
 /* Stages, in stage.c and friends. */
-enum step stage_route(struct request *request);
 enum step stage_cors(struct request *request);
+enum step stage_route(struct request *request);
 enum step stage_authenticate(struct request *request);
 enum step stage_limit(struct request *request);
 enum step stage_authorize(struct request *request);
@@ -130,8 +130,8 @@ enum step stage_body(struct request *request);
 enum step stage_handle(struct request *request);
 enum step stage_reply(struct request *request);
 /*
- * An answer that grows: writes its head (status 200, the endpoint's content_type), then any number of pieces while the request waits
- * and its client is there. The connection closes with its end, which is the end of the request.
+ * An answer that grows: writes its head (status 200, the endpoint's content_type), then any number of pieces while the
+ * request waits and its client is there. The connection closes with its end, which is the end of the request.
  */
 void stage_stream_begin(struct request *request);
 void stage_stream_write(struct request *request, struct slice data);

@@ -1,11 +1,11 @@
 /*
- * stage.c - the short stages: route, cors, limit, authorize, body, reply. authenticate and handle have files of their
+ * stage.c - the short stages: route, limit, authorize, body, reply. cors, authenticate and handle have files of their
  * own.
  */
 #include "clock.h"
 #include "config.h"
-#include "cors.h"
 #include "crypto.h"
+#include "forwarded.h"
 #include "http_write.h"
 #include "request.h"
 #include "route.h"
@@ -22,12 +22,13 @@ methods_text(struct request *request)
 	return slice_of(text);
 }
 
+/* Complete: it needs no identity, and a preflight never has one. */
 static enum step
 answer_options(struct request *request)
 {
 	request->status = 204;
 	request_add_header(request, "Allow", methods_text(request));
-	return STEP_NEXT;
+	return STEP_DONE;
 }
 
 enum step
@@ -64,50 +65,6 @@ stage_route(struct request *request)
 	return STEP_NEXT;
 }
 
-static void
-add_cors_headers(struct request *request, const struct cors_verdict *verdict, struct slice origin)
-{
-	request_add_header(request, "Access-Control-Allow-Origin", verdict->any ? SLICE("*") : origin);
-	if (verdict->credentials)
-		request_add_header(request, "Access-Control-Allow-Credentials", SLICE("true"));
-	request_add_header(request, "Access-Control-Expose-Headers", slice_of(verdict->exposed));
-}
-
-static bool
-is_plain_header_value(struct slice text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.data[i] < 0x20 || (unsigned char)text.data[i] >= 0x7F)
-			return false;
-	return true;
-}
-
-enum step
-stage_cors(struct request *request)
-{
-	struct slice origin = request_header(request, "origin");
-	struct slice wanted = request_header(request, "access-control-request-headers");
-	struct cors_verdict verdict;
-
-	if (request->worker->config->cors_policy != CORS_OFF)
-		request_add_header(request, "Vary", SLICE("Origin"));
-	if (origin.data && is_plain_header_value(origin)) {
-		verdict = cors_judge(request->worker->config, origin);
-		if (verdict.allowed)
-			add_cors_headers(request, &verdict, origin);
-		if (verdict.allowed && !request->endpoint && request_header(request, "access-control-request-method").data) {
-			request_add_header(request, "Access-Control-Allow-Methods", slice_of(verdict.methods));
-			if (verdict.headers || (wanted.data && is_plain_header_value(wanted)))
-				request_add_header(request, "Access-Control-Allow-Headers",
-				                   verdict.headers ? slice_of(verdict.headers) : wanted);
-			request_add_header(request, "Access-Control-Max-Age",
-			                   slice_of(arena_printf(&request->arena, "%d", verdict.max_age_s)));
-		}
-	}
-	/* OPTIONS is complete here; it needs no identity. */
-	return request->endpoint ? STEP_NEXT : STEP_DONE;
-}
-
 static uint64_t
 limit_subject(const struct request *request, bool by_address)
 {
@@ -116,7 +73,7 @@ limit_subject(const struct request *request, bool by_address)
 	int length;
 
 	if (by_address || who->kind == PRINCIPAL_NOBODY)
-		length = snprintf(text, sizeof(text), "address %s", request->conn ? request->conn->network : "");
+		length = snprintf(text, sizeof(text), "address %.*s", SLICE_ARG(request->network));
 	else
 		length = snprintf(text, sizeof(text), "%d %lld %.*s", who->kind, (long long)who->tenant, SLICE_ARG(who->id));
 	if (request->endpoint && request->endpoint->limit == LIMIT_CLASS_LOGIN)
@@ -277,6 +234,25 @@ is_unchanged(struct request *request, struct slice body)
 	return known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
 }
 
+/*
+ * Nothing here is to be sniffed, framed, scripted or referred from; a page with a policy of its own brings it along.
+ * What can be read by anyone may be kept by the client if it asks each time whether it still holds.
+ */
+static void
+write_security_headers(struct request *request, struct buf *out)
+{
+	const struct worker *worker = request->worker;
+	const struct conn *conn = request->conn;
+
+	buf_add_slice(out, SLICE("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
+	if (!request->own_policy)
+		buf_add_slice(out, SLICE("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"));
+	buf_add_text(out, request->static_reply.data ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n");
+	if (worker->config->hsts_s && (conn->tls || (!request->broken && forwarded_secure(&worker->trusted, &conn->peer,
+	                                                                                  &conn->parser, request->data))))
+		buf_printf(out, "Strict-Transport-Security: max-age=%lld\r\n", (long long)worker->config->hsts_s);
+}
+
 /* The head but for what says how long the body is. */
 static void
 write_head(struct request *request, bool has_type)
@@ -295,11 +271,9 @@ write_head(struct request *request, bool has_type)
 		request->close = true;
 	http_write_status(out, request->status, request->worker->now_us);
 	http_write_header(out, "X-Request-Id", request->id);
-	http_write_header(out, "X-Content-Type-Options", SLICE("nosniff"));
+	write_security_headers(request, out);
 	if (has_type)
 		http_write_header(out, "Content-Type", slice_of(request->content_type));
-	if (!request->static_reply.data)
-		http_write_header(out, "Cache-Control", SLICE("no-store"));
 	if (request->close || !request->keep_alive)
 		http_write_header(out, "Connection", SLICE("close"));
 	buf_add_slice(out, buf_slice(&request->headers));

@@ -5,6 +5,7 @@
  * if there is none for a second it accepts all the same, to say so.
  */
 #include "worker.h"
+#include "address_count.h"
 #include "agents_seen.h"
 #include "aside.h"
 #include "bind.h"
@@ -83,6 +84,55 @@ tell_ready(struct worker *worker)
 }
 
 static void
+tell_certificate(struct worker *worker, const char *message)
+{
+	enum { DAY_S = 86400, SOON_DAYS = 14 };
+	int64_t days = (tls_expires_s(worker->tls) - worker->now_us / 1000000) / DAY_S;
+	const struct log_field fields[] = {
+	    LOG_TEXT("cert_file", worker->config->tls_cert_file), LOG_INT("days_left", days), {0}};
+
+	atomic_store(&worker->slot->tls_expires_s, tls_expires_s(worker->tls));
+	if (days < SOON_DAYS)
+		log_write(LOG_LEVEL_WARNING, "worker", "the certificate ends soon", fields);
+	else if (log_enabled(LOG_LEVEL_INFO))
+		log_write(LOG_LEVEL_INFO, "worker", message, fields);
+}
+
+static bool
+set_up_tls(struct worker *worker)
+{
+	const char *reason;
+
+	if (!*worker->config->tls_cert_file)
+		return true;
+	worker->tls = tls_new(worker->config->tls_cert_file, worker->config->tls_key_file, &reason);
+	if (worker->tls)
+		tell_certificate(worker, "certificate loaded");
+	else
+		log_error("worker", "cannot start: TLS certificate or key", LOG_TEXT("reason", reason),
+		          LOG_TEXT("cert_file", worker->config->tls_cert_file));
+	return worker->tls != NULL;
+}
+
+static void
+look_at_certificate(struct worker *worker)
+{
+	const char *reason;
+
+	switch (tls_look(worker->tls, &reason)) {
+	case TLS_RELOADED:
+		tell_certificate(worker, "new certificate loaded");
+		break;
+	case TLS_BROKEN:
+		log_error("worker", "the new certificate or key is of no use; the old one stays", LOG_TEXT("reason", reason),
+		          LOG_TEXT("cert_file", worker->config->tls_cert_file));
+		break;
+	case TLS_SAME:
+		break;
+	}
+}
+
+static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	static unsigned ticks;
@@ -99,6 +149,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (++ticks % FLUSH_TICKS == 0 || worker->draining) {
 		key_cache_flush(worker->keys);
 		agents_seen_flush(worker->agents);
+		if (worker->tls)
+			look_at_certificate(worker);
 	}
 	if (!worker->ready_told && db_ready(worker->db) && !worker->draining)
 		tell_ready(worker);
@@ -128,18 +180,14 @@ set_up_identity(struct worker *worker)
 	return worker->jwt_keys && worker->passwords;
 }
 
-static bool
-set_up_tls(struct worker *worker)
+/* Checked when the settings were loaded. */
+static void
+set_up_peers(struct worker *worker)
 {
-	const char *reason;
+	struct slice bad;
 
-	if (!*worker->config->tls_cert_file)
-		return true;
-	worker->tls = tls_new(worker->config->tls_cert_file, worker->config->tls_key_file, &reason);
-	if (!worker->tls)
-		log_error("worker", "cannot start: TLS certificate or key", LOG_TEXT("reason", reason),
-		          LOG_TEXT("cert_file", worker->config->tls_cert_file));
-	return worker->tls != NULL;
+	INVARIANT(cidr_list_parse(slice_of(worker->config->trusted_proxies), &worker->trusted, &bad));
+	address_count_begin(worker->heritage->addresses, worker->heritage->slot);
 }
 
 static void
@@ -192,6 +240,7 @@ tear_down(struct worker *worker)
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
 	tls_free(worker->tls);
+	cidr_list_free(&worker->trusted);
 }
 
 int
@@ -214,6 +263,7 @@ worker_main(const struct heritage *heritage)
 	task_made_init();
 	if (!set_up_identity(&worker) || !set_up_tls(&worker))
 		return 1;
+	set_up_peers(&worker);
 	set_up_database(&worker);
 	events[0] = add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
 	events[1] = add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);

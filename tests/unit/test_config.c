@@ -464,6 +464,17 @@ test_admin_password(UNUSED void **state)
 }
 
 static void
+test_trusted_proxies(UNUSED void **state)
+{
+	assert_refused_with(VARIABLES("AGENTD_TRUSTED_PROXIES=10.0.0.1/8"), "AGENTD_TRUSTED_PROXIES=\"10.0.0.1/8\"",
+	                    "is not a list of addresses and ranges");
+	assert_refused_with(VARIABLES("AGENTD_TRUSTED_PROXIES=10.0.0.0/8,proxy.example"), "AGENTD_TRUSTED_PROXIES",
+	                    "is not a list of addresses and ranges");
+	assert_refused_with(VARIABLES("AGENTD_PROXY_PROTOCOL=on"), "AGENTD_PROXY_PROTOCOL", "AGENTD_TRUSTED_PROXIES");
+	assert_loads(VARIABLES("AGENTD_PROXY_PROTOCOL=on", "AGENTD_TRUSTED_PROXIES=10.0.0.0/8, ::1"));
+}
+
+static void
 test_tls_files_only_together(UNUSED void **state)
 {
 	assert_refused(VARIABLES("AGENTD_TLS_CERT_FILE=c.pem"),
@@ -817,6 +828,7 @@ main(void)
 	    cmocka_unit_test(test_short_secrets_everywhere),
 	    cmocka_unit_test(test_admin_password),
 	    cmocka_unit_test(test_tls_files_only_together),
+	    cmocka_unit_test(test_trusted_proxies),
 	    cmocka_unit_test(test_origins),
 	    cmocka_unit_test(test_clock_only_in_testing),
 	    cmocka_unit_test(test_database_url_form),
