@@ -19,6 +19,7 @@ struct keeper {
 	const struct heritage *heritage;
 	struct event_base *base;
 	struct db *db;
+	struct cache *cache; /* NULL: no Redis is wanted */
 	struct settler settler;
 	struct relay *relay;
 	bool ready_told;

@@ -6,6 +6,7 @@
  */
 #include "keeper.h"
 #include "aside.h"
+#include "cache.h"
 #include "clock.h"
 #include "config.h"
 #include "duty.h"
@@ -111,6 +112,14 @@ add_event(struct keeper *keeper, evutil_socket_t fd, short what, event_callback_
 	return event;
 }
 
+static void
+set_up_redis(struct keeper *keeper)
+{
+	struct cache_options options = {.channel = relay_channel(keeper->relay), .heard = relay_published, .arg = keeper->relay};
+
+	keeper->cache = cache_open(keeper->base, keeper->heritage->config, &options);
+}
+
 int
 keeper_main(const struct heritage *heritage)
 {
@@ -133,7 +142,8 @@ keeper_main(const struct heritage *heritage)
 	options.notified = relay_hear;
 	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);
-	relay_use(keeper.relay, keeper.db);
+	set_up_redis(&keeper);
+	relay_use(keeper.relay, keeper.db, keeper.cache);
 	keeper.settler = (struct settler){keeper.db, heritage};
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		duties[i].keeper = &keeper;
@@ -142,6 +152,7 @@ keeper_main(const struct heritage *heritage)
 	events[2] = add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
 	event_base_dispatch(keeper.base);
 	db_free(keeper.db);
+	cache_free(keeper.cache);
 	aside_free_all();
 	relay_free(keeper.relay);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)

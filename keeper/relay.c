@@ -1,12 +1,15 @@
 /*
  * relay.c - see relay.h.
  *
- * A word is "<node> <mark> <mark> ..." in hexadecimal, or "<node> *" for too many; without marks it is a greeting. What is heard is put on the board and
- * counted as known, so that it is not sent on.
+ * A word is "<node> <mark> <mark> ..." in hexadecimal, or "<node> *" for too many; without marks it is a greeting. What is
+ * heard is put on the board and counted as known, so that it is not sent on. A word is said by one way or by both, and
+ * the next one not before that is over; who hears it twice looks twice.
  */
 #include "relay.h"
 #include "buf.h"
+#include "cache.h"
 #include "clock.h"
+#include "config.h"
 #include "crypto.h"
 #include "db.h"
 #include "heritage.h"
@@ -19,6 +22,9 @@ enum { MARKS_MAX = 1500 }; /* in one word: PostgreSQL takes 8000 bytes */
 struct relay {
 	const struct heritage *heritage;
 	struct db *db;
+	struct cache *cache; /* NULL: no Redis is wanted */
+	char channel[48];
+	int others;          /* nodes that are alive */
 	struct event *wake;  /* something was marked on this node */
 	struct event *timer; /* the pause between two words */
 	char node[17];
@@ -67,6 +73,36 @@ sent(void *arg, const struct db_result *result)
 }
 
 static void
+notify(struct relay *relay)
+{
+	relay->values[db_param(QUERY_NODE_TELL, "marks")] = buf_slice(&relay->word);
+	db_send(relay->db, QUERY_NODE_TELL, relay->values, sent, relay);
+}
+
+/* Redis tells how many heard it, this node included: the others have to be told otherwise if some did not. */
+static void
+published(void *arg, const struct cache_result *result)
+{
+	struct relay *relay = arg;
+
+	if (result->status == CACHE_OK && cache_int(result, 0) > relay->others)
+		sent(relay, NULL);
+	else
+		notify(relay);
+}
+
+static void
+tell(struct relay *relay)
+{
+	const struct slice words[] = {SLICE("PUBLISH"), slice_of(relay->channel), buf_slice(&relay->word)};
+
+	relay->sending = true;
+	if (!cache_up(relay->cache) ||
+	    !cache_send(relay->cache, words, (int)ARRAY_LENGTH(words), published, relay))
+		notify(relay);
+}
+
+static void
 wait_a_little(struct relay *relay, int64_t left_us)
 {
 	const struct timeval pause = {.tv_usec = left_us};
@@ -79,7 +115,7 @@ send_word(struct relay *relay)
 {
 	int64_t left_us = relay->last_us + RELAY_PAUSE_US - clock_steady_us();
 
-	if (relay->sending || !relay->db || !db_ready(relay->db))
+	if (relay->sending || !relay->db || (!db_ready(relay->db) && !cache_up(relay->cache)))
 		return;
 	if (left_us > 0) {
 		wait_a_little(relay, left_us);
@@ -89,9 +125,7 @@ send_word(struct relay *relay)
 		return;
 	relay->greet = false;
 	relay->last_us = clock_steady_us();
-	relay->sending = true;
-	relay->values[db_param(QUERY_NODE_TELL, "marks")] = buf_slice(&relay->word);
-	db_send(relay->db, QUERY_NODE_TELL, relay->values, sent, relay);
+	tell(relay);
 }
 
 static void
@@ -128,6 +162,7 @@ start_telling(struct relay *relay)
 void
 relay_others(struct relay *relay, int count)
 {
+	relay->others = count;
 	if (count > 0)
 		start_telling(relay);
 	else
@@ -177,6 +212,12 @@ relay_hear(void *arg, const char *payload)
 	wake_workers(relay);
 }
 
+void
+relay_published(void *arg, struct slice text)
+{
+	relay_hear(arg, text.data);
+}
+
 struct relay *
 relay_new(struct event_base *base, const struct heritage *heritage)
 {
@@ -185,6 +226,7 @@ relay_new(struct event_base *base, const struct heritage *heritage)
 
 	crypto_random(&random, sizeof(random));
 	snprintf(relay->node, sizeof(relay->node), "%016llx", (unsigned long long)random);
+	snprintf(relay->channel, sizeof(relay->channel), "%s:ready", heritage->config->redis_prefix);
 	relay->heritage = heritage;
 	relay->wake = event_new(base, heritage->wake_fds[heritage->slot], EV_READ | EV_PERSIST, on_wake, relay);
 	relay->timer = event_new(base, -1, 0, on_timer, relay);
@@ -194,9 +236,16 @@ relay_new(struct event_base *base, const struct heritage *heritage)
 }
 
 void
-relay_use(struct relay *relay, struct db *db)
+relay_use(struct relay *relay, struct db *db, struct cache *cache)
 {
 	relay->db = db;
+	relay->cache = cache;
+}
+
+const char *
+relay_channel(const struct relay *relay)
+{
+	return relay->channel;
 }
 
 void

@@ -5,6 +5,7 @@
  */
 #include "base.h"
 
+#include "cache_address.h"
 #include "cidr.h"
 #include "config_row.h"
 
@@ -122,6 +123,17 @@ check_tls(struct check *check)
 		refuse(check, SETTING_TLS_KEY_FILE, "is set without AGENTD_TLS_CERT_FILE; set both for TLS or neither");
 }
 
+static void
+check_redis(struct check *check)
+{
+	struct cache_address address;
+	const char *wrong = *check->config->redis_url ? cache_address_parse(check->config->redis_url, &address) : NULL;
+
+	if (wrong)
+		refuse(check, SETTING_REDIS_URL, wrong);
+	explicit_bzero(&address, sizeof(address));
+}
+
 /* A port as browsers write it: decimal, 1 to 65535, to the end of the text. */
 static bool
 is_port(const char *text, size_t length)
@@ -210,6 +222,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_database(&check);
 	check_tls(&check);
 	check_proxies(&check);
+	check_redis(&check);
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
 	if (check.strict && password > 0 && password < PASSWORD_LEAST)

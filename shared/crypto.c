@@ -37,6 +37,15 @@ crypto_sha256(struct slice data, uint8_t out[CRYPTO_SHA256_SIZE])
 	INVARIANT(EVP_Digest(data.data, data.len, out, NULL, sha256, NULL) == 1);
 }
 
+void
+crypto_sha1_hex(struct slice data, char out[41])
+{
+	uint8_t digest[20];
+
+	INVARIANT(EVP_Digest(data.data, data.len, digest, NULL, EVP_sha1(), NULL) == 1);
+	crypto_hex(digest, sizeof(digest), out);
+}
+
 struct crypto_hmac {
 	EVP_MAC_CTX *context;
 };

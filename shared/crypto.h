@@ -14,6 +14,8 @@ enum { CRYPTO_SHA256_SIZE = 32 };
 
 void crypto_random(void *out, size_t len);
 void crypto_sha256(struct slice data, uint8_t out[CRYPTO_SHA256_SIZE]);
+/* In hex, with a NUL. Proves nothing: only for names that others make so (Redis names scripts by it). */
+void crypto_sha1_hex(struct slice data, char out[41]);
 
 /* HMAC-SHA256 with a key prepared once: about a microsecond a call. new never returns NULL; free wipes. */
 struct crypto_hmac;

@@ -1,5 +1,6 @@
 /* api_system.c - what is open to everyone, and the status of the node. */
 #include "api.h"
+#include "cache.h"
 #include "clock.h"
 #include "config.h"
 #include "db.h"
@@ -38,25 +39,32 @@ api_readyz(struct request *request)
 	if (!db_ready(request->worker->db))
 		return request_fail(request, ERROR_UNAVAILABLE, "not ready: no connection to the database: %s",
 		                    db_last_error(request->worker->db));
+	/* Without Redis the node serves with less, so it stays in the load balancer. */
+	if (request->worker->cache && !cache_up(request->worker->cache))
+		return constant(request, SLICE("{\"status\":\"ok\",\"missing\":[\"redis\"]}"));
 	return constant(request, SLICE("{\"status\":\"ok\",\"missing\":[]}"));
 }
 
 enum step
 api_health(struct request *request)
 {
-	bool database = db_ready(request->worker->db);
+	const struct cache *cache = request->worker->cache;
+	bool database = db_ready(request->worker->db), redis = !cache || cache_up(cache);
+	const char *status = !database ? "critical" : redis ? "healthy" : "warning";
 	int64_t uptime_us = request->worker->now_us - request->worker->heritage->board->started_us;
 	struct json_writer writer;
 
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
-	json_write_member_text(&writer, "status", database ? "healthy" : "critical");
+	json_write_member_text(&writer, "status", status);
 	json_write_member_text(&writer, "version", PACKAGE_VERSION);
 	json_write_key(&writer, "uptime_s");
 	json_write_double(&writer, (double)(uptime_us / 1000) / 1000);
 	json_write_key(&writer, "components");
 	json_write_object_open(&writer);
 	json_write_member_text(&writer, "database", database ? "healthy" : "critical");
+	if (cache)
+		json_write_member_text(&writer, "redis", redis ? "healthy" : "warning");
 	json_write_object_close(&writer);
 	json_write_object_close(&writer);
 	request->status = database ? 200 : 503;

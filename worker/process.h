@@ -37,6 +37,7 @@ struct worker {
 	struct scoreboard_slot *slot;
 	struct event_base *base;
 	struct db *db;
+	struct cache *cache; /* NULL: no Redis is wanted */
 	struct settler settler;
 	struct jwt_keys *jwt_keys;
 	struct token_cache *tokens;

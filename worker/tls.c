@@ -77,8 +77,8 @@ set_rules(SSL_CTX *context)
 	INVARIANT(SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1);
 	/* No tickets: their key would outlive the forward secrecy of all sessions it was used for. Connections live long.
 	 */
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
-	                                 SSL_OP_NO_TICKET | SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION |
+	                                 SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_TICKET | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(context,

@@ -9,6 +9,7 @@
 #include "agents_seen.h"
 #include "aside.h"
 #include "bind.h"
+#include "cache.h"
 #include "clock.h"
 #include "config.h"
 #include "conn.h"
@@ -214,6 +215,14 @@ set_up_database(struct worker *worker)
 	wakeup_start(worker);
 }
 
+static void
+set_up_redis(struct worker *worker)
+{
+	const struct cache_options options = {.arg = worker};
+
+	worker->cache = cache_open(worker->base, worker->config, &options);
+}
+
 static struct event *
 add_event(struct worker *worker, evutil_socket_t fd, short what, event_callback_fn callback, const struct timeval *time)
 {
@@ -236,6 +245,7 @@ tear_down(struct worker *worker)
 	key_cache_free(worker->keys);
 	agents_seen_free(worker->agents);
 	db_free(worker->db);
+	cache_free(worker->cache);
 	aside_free_all();
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
@@ -265,6 +275,7 @@ worker_main(const struct heritage *heritage)
 		return 1;
 	set_up_peers(&worker);
 	set_up_database(&worker);
+	set_up_redis(&worker);
 	events[0] = add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
 	events[1] = add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
 	events[2] = add_event(&worker, -1, EV_PERSIST, on_tick, &tick);
