@@ -19,6 +19,8 @@ const struct command_group command_groups[] = {
     {"memory", "the memory that agents share", memory_commands},
     {"event", "what has happened, and what happens now", event_commands},
     {"key", "API keys", key_commands},
+    {"role", "what users and keys may do", role_commands},
+    {"tenant", "keep tenants apart: make, bound and end them", tenant_commands},
     {NULL, NULL, work_commands},
     {NULL, NULL, api_commands},
     {NULL, NULL, completion_commands},

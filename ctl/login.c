@@ -65,7 +65,8 @@ travels_in_the_open(const char *server)
 static enum ctl_exit
 ask_token(const struct ctl *ctl, const char *username, const char *password, json_t **answer_r)
 {
-	json_t *body = json_pack("{s:s, s:s}", "username", username, "password", password);
+	json_t *body = json_pack("{s:s, s:s, s:s*}", "username", username, "password", password, "tenant_name",
+	                         ctl_option(ctl, OPTION_TENANT));
 	struct ctl anonymous = *ctl;
 	struct context context = *ctl->context;
 
@@ -147,7 +148,7 @@ log_out(struct ctl *ctl)
 }
 
 const struct command login_commands[] = {
-    {"login", NULL, "log in and store the token in the context", OPTIONS(OPTION_USERNAME, OPTION_PASSWORD_FILE), log_in,
+    {"login", NULL, "log in and store the token in the context", OPTIONS(OPTION_USERNAME, OPTION_PASSWORD_FILE, OPTION_TENANT), log_in,
      .more = "The password is asked for on the terminal, or read with --password-file. The token is stored in the\n"
              "configuration file, readable by you only. The context becomes the current one.",
      .ignores_context = true},

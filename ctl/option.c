@@ -84,6 +84,8 @@ const struct option_spec option_specs[OPTION_COUNT] = {
     [OPTION_SCOPE] = {"scope", "PERMISSION", "what the key may do; may be given several times", 0},
     [OPTION_RATE_LIMIT] = {"rate-limit", "N", "requests a minute", 0},
     [OPTION_EXPIRES] = {"expires-days", "N", "the key ends after so many days", 0},
+    [OPTION_QUOTA] = {"quota", "NAME=N", "what a tenant may have at most (none: as much as it likes); may be given several times", 0},
+    [OPTION_TENANT] = {"tenant", "NAME", "the tenant that the user belongs to (default)", 0},
     [OPTION_INTERVAL] = {"interval", "SECONDS", "between two looks (2)", 0},
 };
 

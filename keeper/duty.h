@@ -60,5 +60,7 @@ void fold_run(struct keeper *keeper, struct duty *duty);      /* fold.c */
 void history_run(struct keeper *keeper, struct duty *duty);   /* history.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
 void expire_memory_run(struct keeper *keeper, struct duty *duty); /* expire_memory.c */
+void tenants_full_run(struct keeper *keeper, struct duty *duty);   /* tenants.c */
+void tenants_forget_run(struct keeper *keeper, struct duty *duty);
 
 #endif

@@ -34,6 +34,8 @@ static struct duty duties[] = {
     {.name = "history", .run = history_run},
     {.name = "redeliver", .run = redeliver_run},
     {.name = "expire_memory", .run = expire_memory_run},
+    {.name = "tenant quotas", .run = tenants_full_run},
+    {.name = "forget tenants", .run = tenants_forget_run},
 };
 
 void

@@ -30,3 +30,9 @@ perm_of_role(struct slice role)
 			return roles[i].perms | 1u << PERM_ANY;
 	return 0;
 }
+
+const char *
+perm_role(int n)
+{
+	return n >= 0 && (size_t)n < ARRAY_LENGTH(roles) ? roles[n].name : NULL;
+}

@@ -18,5 +18,7 @@ enum perm {
 const char *perm_name(enum perm perm);
 /* The permissions of a role as bits 1 << perm, PERM_ANY included; 0 for an unknown role. */
 uint32_t perm_of_role(struct slice role);
+/* The name of the n-th role, from 0; NULL: there are no more. */
+const char *perm_role(int n);
 
 #endif

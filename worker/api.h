@@ -65,6 +65,11 @@ bool api_template_prepare(struct request *request, struct call *call);
 bool api_template_builtin(struct request *request, struct call *call);
 bool api_template_free(struct request *request, struct call *call);
 
+/* api_tenants.c */
+enum step api_tenant_hash(struct request *request);
+enum step api_tenant_create(struct request *request);
+enum step api_roles(struct request *request);
+
 /* api_schedules.c */
 bool api_schedule_prepare(struct request *request, struct call *call);
 void api_schedule_finish(struct request *request, struct call *call, const struct db_result *result);

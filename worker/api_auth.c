@@ -148,7 +148,8 @@ api_me(struct request *request)
 	json_write_key(&writer, "permissions");
 	json_write_array_open(&writer);
 	for (int perm = 0; perm < PERM_COUNT; perm++)
-		if (perm_name((enum perm)perm) && (who->perms & 1u << perm))
+		if (perm_name((enum perm)perm) && (who->perms & 1u << perm) &&
+		    (perm != PERM_TENANT_MANAGE || who->tenant == TENANT_DEFAULT))
 			json_write_string(&writer, slice_of(perm_name((enum perm)perm)));
 	json_write_array_close(&writer);
 	json_write_member_string(&writer, "tenant", who->tenant_name);

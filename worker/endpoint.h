@@ -29,6 +29,9 @@ enum limit_class {
 	LIMIT_CLASS_LOGIN /* a tenth of the default, by address */
 };
 
+/* Quotas that a worker checks before it makes something: see worker/tenant_bounds.h. */
+enum tenant_bound { TENANT_BOUND_NONE, TENANT_BOUND_TASKS, TENANT_BOUND_WORKFLOWS };
+
 enum { ENDPOINT_STEPS_MAX = 4, ENDPOINT_PATH_MAX = 2, ENDPOINT_CONSTANTS_MAX = 8 };
 
 /* A parameter that the row itself sets. value NULL is SQL's NULL; ENDPOINT_DERIVED: prepare sets it. */
@@ -54,6 +57,8 @@ struct endpoint {
 	const char *doc;
 	enum perm perm;
 	enum limit_class limit;
+	bool only_default; /* for those of the tenant `default`, who look after the others */
+	enum tenant_bound bound; /* makes what a quota of the tenant bounds; 0: nothing of that kind */
 	const struct field *body; /* NULL: no body, or an empty object */
 	bool once;                /* creates: understands Idempotency-Key */
 	bool body_optional;       /* nothing at all is as good as {} */

@@ -29,6 +29,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_memory.def"
 #include "endpoints_events.def"
 #include "endpoints_system.def"
+#include "endpoints_tenants.def"
 };
 
 const int endpoint_count = ARRAY_LENGTH(endpoint_table);

@@ -295,6 +295,23 @@ write_responses(struct json_writer *w, const struct endpoint *endpoint)
 	json_write_object_close(w);
 }
 
+/* Also for programs: x-permission is `open` for who is not known, `any` for who is. */
+static void
+write_permission(struct json_writer *w, const struct endpoint *endpoint)
+{
+	const char *name = perm_name(endpoint->perm);
+	char text[128];
+
+	if (name) {
+		snprintf(text, sizeof(text), "Needs the permission `%s`%s.", name,
+		         endpoint->only_default ? ", in the tenant `default`" : "");
+		json_write_member_text(w, "description", text);
+	}
+	json_write_member_text(w, "x-permission", name ? name : endpoint->perm == PERM_NONE ? "open" : "any");
+	if (endpoint->only_default)
+		json_write_member_text(w, "x-tenant", "default");
+}
+
 static void
 write_operation(struct json_writer *w, const struct endpoint *endpoint)
 {
@@ -309,11 +326,7 @@ write_operation(struct json_writer *w, const struct endpoint *endpoint)
 	json_write_array_open(w);
 	json_write_string(w, slice_of(endpoint->tag));
 	json_write_array_close(w);
-	if (perm_name(endpoint->perm)) {
-		char text[96];
-		snprintf(text, sizeof(text), "Needs the permission `%s`.", perm_name(endpoint->perm));
-		json_write_member_text(w, "description", text);
-	}
+	write_permission(w, endpoint);
 	json_write_key(w, "security");
 	json_write_raw(w, endpoint->perm == PERM_NONE ? SLICE("[]") : SLICE("[{\"bearer\":[]},{\"apiKey\":[]}]"));
 	write_parameters(w, endpoint);

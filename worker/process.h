@@ -43,6 +43,7 @@ struct worker {
 	struct token_cache *tokens;
 	struct password_pool *passwords;
 	struct key_cache *keys;
+	struct tenant_bounds *bounds;
 	struct waiters *waiters;
 	struct follow *follow;
 	struct agents_seen *agents;

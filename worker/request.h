@@ -36,7 +36,10 @@ struct principal {
 	int64_t rate_limit; /* of a key; 0: the setting */
 };
 
-enum { REQUEST_ID_MAX = 64 };
+enum {
+	REQUEST_ID_MAX = 64,
+	TENANT_DEFAULT = 1 /* id of the tenant `default`, which the first migration makes */
+};
 
 struct request {
 	TAILQ_ENTRY(request) entry;

@@ -9,6 +9,7 @@
 #include "http_write.h"
 #include "request.h"
 #include "route.h"
+#include "tenant_bounds.h"
 
 static struct slice
 methods_text(struct request *request)
@@ -105,6 +106,32 @@ add_limit_headers(struct request *request)
 	buf_add(&request->headers, "\r\n", 2);
 }
 
+static enum step
+refuse_rate(struct request *request, const struct limit_rule *rule, const char *whose)
+{
+	request->retry_after_s = (request->limit.retry_us + 999999) / 1000000;
+	return request_fail(request, ERROR_RATE_LIMITED, "the limit%s is %lld requests in %lld s; try again in %lld s",
+	                    whose, (long long)rule->limit, (long long)(rule->window_us / 1000000),
+	                    (long long)request->retry_after_s);
+}
+
+/* All users and keys of a tenant together, if it has such a quota. */
+static bool
+tenant_admits(struct request *request, struct limit_rule *rule)
+{
+	struct worker *worker = request->worker;
+	int64_t tenant = request->principal.tenant, rate = tenant ? tenant_bounds_rate(worker->bounds, tenant) : 0;
+	char text[40];
+
+	if (!rate)
+		return true;
+	rule->limit = rate;
+	snprintf(text, sizeof(text), "tenant %lld", (long long)tenant);
+	request->limit = limit_take(worker->heritage->limits, crypto_siphash(worker->heritage->hash_key, slice_of(text)),
+	                            rule, clock_mono_us());
+	return request->limit.admitted;
+}
+
 enum step
 stage_limit(struct request *request)
 {
@@ -114,29 +141,49 @@ stage_limit(struct request *request)
 	                          .limit =
 	                              request->principal.rate_limit ? request->principal.rate_limit : config->rate_limit,
 	                          .window_us = config->rate_limit_window_s * 1000000};
+	struct limit_rule whole;
 
 	if (class == LIMIT_CLASS_NONE)
 		return STEP_NEXT;
 	if (class == LIMIT_CLASS_LOGIN)
 		rule.limit = MAX(rule.limit / 10, 1);
+	whole = rule;
+	if (!tenant_admits(request, &whole)) {
+		request->limited = true;
+		return refuse_rate(request, &whole, " of the tenant");
+	}
 	request->limit = limit_take(request->worker->heritage->limits, limit_subject(request, class == LIMIT_CLASS_LOGIN),
 	                            &rule, clock_mono_us());
 	request->limited = true;
-	if (request->limit.admitted)
+	return request->limit.admitted ? STEP_NEXT : refuse_rate(request, &rule, "");
+}
+
+/* What is bounded by a quota of the tenant is refused before it costs a statement. */
+static enum step
+check_bound(struct request *request)
+{
+	enum tenant_bound bound = request->endpoint->bound;
+
+	if (!bound || !tenant_bounds_full(request->worker->bounds, request->principal.tenant, bound))
 		return STEP_NEXT;
-	request->retry_after_s = (request->limit.retry_us + 999999) / 1000000;
-	return request_fail(request, ERROR_RATE_LIMITED, "the limit is %lld requests in %lld s; try again in %lld s",
-	                    (long long)rule.limit, (long long)config->rate_limit_window_s,
-	                    (long long)request->retry_after_s);
+	return request_fail(
+	    request, ERROR_QUOTA_EXCEEDED,
+	    "nothing was made: this tenant has as many open %s as it may have (its quota %s); wait until some "
+	    "have ended, or ask who runs agentd for more",
+	    bound == TENANT_BOUND_TASKS ? "tasks" : "workflows",
+	    bound == TENANT_BOUND_TASKS ? "max_open_tasks" : "max_open_workflows");
 }
 
 enum step
 stage_authorize(struct request *request)
 {
 	enum perm perm = request->endpoint->perm;
+	bool allowed = perm == PERM_NONE || (request->principal.perms & 1u << perm);
 
-	if (perm == PERM_NONE || (request->principal.perms & 1u << perm))
-		return STEP_NEXT;
+	if (allowed && request->endpoint->only_default && request->principal.tenant != TENANT_DEFAULT)
+		return request_fail(request, ERROR_FORBIDDEN, "this is for the tenant default, which looks after the others");
+	if (allowed)
+		return check_bound(request);
 	if (perm == PERM_ANY)
 		return request_fail(request, ERROR_FORBIDDEN, "the role %.*s is not known here",
 		                    SLICE_ARG(request->principal.role));

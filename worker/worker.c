@@ -23,6 +23,7 @@
 #include "request.h"
 #include "route.h"
 #include "task_made.h"
+#include "tenant_bounds.h"
 #include "tls.h"
 #include "tokencache.h"
 #include "waiters.h"
@@ -147,6 +148,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
+	tenant_bounds_tick(worker->bounds);
 	if (++ticks % FLUSH_TICKS == 0 || worker->draining) {
 		key_cache_flush(worker->keys);
 		agents_seen_flush(worker->agents);
@@ -209,6 +211,7 @@ set_up_database(struct worker *worker)
 	worker->db = db_new(worker->base, &options);
 	worker->settler = (struct settler){worker->db, worker->heritage};
 	worker->keys = key_cache_new(worker->db);
+	worker->bounds = tenant_bounds_new(worker->db);
 	worker->agents = agents_seen_new(worker->db);
 	worker->waiters = waiters_new(worker);
 	worker->follow = follow_new(worker);
@@ -243,6 +246,7 @@ tear_down(struct worker *worker)
 	waiters_free(worker->waiters);
 	follow_free(worker->follow);
 	key_cache_free(worker->keys);
+	tenant_bounds_free(worker->bounds);
 	agents_seen_free(worker->agents);
 	db_free(worker->db);
 	cache_free(worker->cache);

@@ -71,6 +71,8 @@ extern const struct CMUnitTest settle_tests[];
 extern const int settle_test_count;
 extern const struct CMUnitTest task_tests[];
 extern const int task_test_count;
+extern const struct CMUnitTest tenant_tests[];
+extern const int tenant_test_count;
 extern const struct CMUnitTest floor_tests[];
 extern const int floor_test_count;
 extern const struct CMUnitTest workflow_tests[];

@@ -250,6 +250,7 @@ main(void)
 		const struct CMUnitTest *tests;
 		int count;
 	} parts[] = {{identity_tests, identity_test_count},
+	             {tenant_tests, tenant_test_count},
 	             {agent_tests, agent_test_count},
 	             {memory_tests, memory_test_count},
 	             {event_tests, event_test_count},

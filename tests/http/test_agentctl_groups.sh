@@ -187,4 +187,43 @@ answer GET '/agents/a-1/metrics' 200 '{"tasks":{"completed":7},"p95_ms":12.5}'
 run agent metrics a-1
 is "an agent's metrics" "$out" "tasks*completed 7*p95_ms*12.5"
 
+section "tenant, role"
+answer POST '^/tenants$' 201 '{"id":2,"name":"acme","status":"active","quotas":{"max_users":20},"admin_username":"kim"}'
+printf 'a password\n' >"$work/password"
+run tenant create acme --username kim --password-file "$work/password" --quota max_users=20 --description "the first"
+is "a tenant with its first admin" "$(await POST '^/tenants$')" '{"description":"the first","quotas":{"max_users":20},"name":"acme","admin_username":"kim","admin_password":"a password"}'
+is "is shown" "$out" "*NAME*acme*ADMIN*kim*"
+run tenant create acme --username kim
+exits "nobody to ask for the password" 2
+is "says how" "$err" "*--password-file FILE*"
+run tenant create acme --quota max_users=many
+is "a quota is a number" "$err" '*"max_users=many" is not NAME=NUMBER or NAME=none*'
+answer PATCH '^/tenants/acme$' 200 '{"name":"acme"}'
+run tenant set acme --quota max_keys=none --quota max_open_tasks=100000
+is "quotas change, none takes one away" "$(await PATCH '^/tenants/acme$')" '{"quotas":{"max_keys":null,"max_open_tasks":100000}}'
+run tenant deactivate acme
+is "deactivating asks" "$err" "*no terminal to ask*next: agentctl tenant deactivate acme --yes*"
+run tenant deactivate acme --yes
+is "and does" "$(await PATCH '^/tenants/acme$' 2 | tail -1)" '{"active":false}'
+run tenant activate acme -o name
+is "and back" "$(await PATCH '^/tenants/acme$' 3 | tail -1) $out" '{"active":true} acme'
+answer DELETE '^/tenants/acme$' 202 '{"name":"acme","status":"deleting"}'
+run tenant delete acme --yes
+is "deleting goes on by itself" "$err" "*the tenant acme is being deleted; it is gone when*"
+answer DELETE '^/tenants/acme$' 409 '{}'
+run tenant delete acme --yes
+exits "an active one stays" 5
+setup '{"lists":{"/tenants":[{"name":"b","id":3,"status":"inactive","quotas":{}},{"name":"default","id":1,"status":"active","quotas":{"max_keys":2}}]}}'
+run tenant list
+is "the list" "$out" '*b *3 *inactive *default *1 *active *{"max_keys":*2}*'
+answer GET '^/roles$' 200 '{"items":[{"name":"guest","permissions":["metrics:read"]}],"next_cursor":null}'
+run role list
+is "roles and what they may do" "$out" "*guest *metrics:read*"
+run role list -o name
+is "their names" "$out" guest
+printf 's3cret pass\n' >"$work/password"
+answer POST '/auth/login' 200 '{"access_token":"t","user":{}}'
+run login --username kim --tenant acme --password-file "$work/password"
+is "login names the tenant" "$(await POST /auth/login)" '{"username":"kim","password":"s3cret pass","tenant_name":"acme"}'
+
 finish_tests

@@ -18,7 +18,8 @@ static const char *const open_rows[] = {"root",    "livez", "readyz", "startupz"
                                         "openapi", "docs",  "jwks",   "login"};
 
 /* Rows without a permission of their own: they are about who asks. */
-static const char *const own_rows[] = {"me", "verifyToken", "createKey", "listKeys", "getKey", "revokeKey"};
+static const char *const own_rows[] = {"me",     "verifyToken", "createKey", "listKeys",
+                                       "getKey", "revokeKey",   "listRoles"};
 
 static bool
 is_in(const char *const *list, size_t count, const char *text)
@@ -143,6 +144,57 @@ test_only_listed_rows_are_open(void **state UNUSED)
 	}
 	assert_int_equal(open, ARRAY_LENGTH(open_rows));
 	assert_int_equal(own, ARRAY_LENGTH(own_rows));
+}
+
+/* What each row asks for, written by hand. */
+static const struct {
+	const char *operation;
+	const char *permission;
+} permissions[] = {
+#define PERMISSION(operation, permission) {operation, permission},
+#include "../permissions.def"
+#undef PERMISSION
+};
+
+static const char *
+permission_of(const struct endpoint *row)
+{
+	static char text[64];
+	const char *name = perm_name(row->perm);
+
+	snprintf(text, sizeof(text), "%s%s",
+	         name                     ? name
+	         : row->perm == PERM_NONE ? "open"
+	                                  : "any",
+	         row->only_default ? "@default" : "");
+	return text;
+}
+
+static void
+test_every_row_has_the_permission_that_is_listed(void **state UNUSED)
+{
+	for (int i = 0; i < endpoint_count; i++) {
+		const char *listed = NULL;
+		for (size_t p = 0; p < ARRAY_LENGTH(permissions); p++)
+			if (strcmp(permissions[p].operation, endpoint_table[i].operation) == 0)
+				listed = permissions[p].permission;
+		if (!listed)
+			fail_msg("%s is not in tests/permissions.def", endpoint_table[i].operation);
+		if (strcmp(listed, permission_of(&endpoint_table[i])) != 0)
+			fail_msg("%s asks for %s; tests/permissions.def says %s", endpoint_table[i].operation,
+			         permission_of(&endpoint_table[i]), listed);
+	}
+	/* Operations are unique, so as many rows are the same rows. */
+	assert_int_equal(ARRAY_LENGTH(permissions), endpoint_count);
+}
+
+/* Who manages tenants sees them all: that must not be open to admins of any other tenant. */
+static void
+test_tenants_are_managed_from_one_tenant(void **state UNUSED)
+{
+	for (int i = 0; i < endpoint_count; i++)
+		if (endpoint_table[i].only_default != (endpoint_table[i].perm == PERM_TENANT_MANAGE))
+			fail_msg("%s: tenant:manage and only_default belong together", endpoint_table[i].operation);
 }
 
 /* An open row has no principal, so its SQL would run without a tenant. */
@@ -301,6 +353,10 @@ test_document_has_every_operation(void **state UNUSED)
 		get(get(operation, "responses"), status);
 		get(get(operation, "responses"), "4XX");
 		assert_int_equal(json_size(&json, get(operation, "security")) == 0, row->perm == PERM_NONE);
+		assert_string_equal(text_at(get(operation, "x-permission")), perm_name(row->perm)     ? perm_name(row->perm)
+		                                                             : row->perm == PERM_NONE ? "open"
+		                                                                                      : "any");
+		assert_int_equal(json_get(&json, operation, "x-tenant") != JSON_NONE, row->only_default);
 		if (perm_name(row->perm))
 			assert_non_null(strstr(text_at(get(operation, "description")), perm_name(row->perm)));
 		assert_int_equal(json_get(&json, operation, "requestBody") != JSON_NONE, row->body != NULL);
@@ -397,6 +453,8 @@ main(void)
 	    cmocka_unit_test(test_nothing_that_a_client_says_is_ignored),
 	    cmocka_unit_test(test_lists_have_pages),
 	    cmocka_unit_test(test_only_listed_rows_are_open),
+	    cmocka_unit_test(test_every_row_has_the_permission_that_is_listed),
+	    cmocka_unit_test(test_tenants_are_managed_from_one_tenant),
 	    cmocka_unit_test(test_open_rows_run_no_sql_of_a_tenant),
 	    cmocka_unit_test(test_changes_need_more_than_reading),
 	    cmocka_unit_test(test_every_field_is_complete),

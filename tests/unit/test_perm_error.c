@@ -8,11 +8,11 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-/* As SYSTEM.md has them. */
-static const char *const all[] = {"workflow:create", "workflow:read", "workflow:update", "workflow:delete",
-                                  "agent:read",      "agent:manage",  "metrics:read",    "health:read",
-                                  "config:read",     "config:write",  "task:execute",    "message:send",
-                                  "message:read",    "user:manage",   "key:manage",      "audit:read"};
+/* As SYSTEM.md has them, and that of tenants, which works in the tenant `default` only. */
+static const char *const all[] = {
+    "workflow:create", "workflow:read", "workflow:update", "workflow:delete", "agent:read",   "agent:manage",
+    "metrics:read",    "health:read",   "config:read",     "config:write",    "task:execute", "message:send",
+    "message:read",    "user:manage",   "key:manage",      "audit:read",      "tenant:manage"};
 
 static const struct {
 	const char *role;
@@ -47,6 +47,11 @@ test_permissions_are_those_of_the_system(void **state UNUSED)
 	assert_null(perm_name(PERM_NONE));
 	assert_null(perm_name(PERM_ANY));
 	assert_in_range(PERM_COUNT, 1, 32); /* they are bits */
+	assert_string_equal(perm_role(0), "admin");
+	for (size_t i = 0; i < ARRAY_LENGTH(roles); i++)
+		assert_string_equal(perm_role((int)i + 1), roles[i].role);
+	assert_null(perm_role(1 + (int)ARRAY_LENGTH(roles)));
+	assert_null(perm_role(-1));
 }
 
 static void
@@ -102,6 +107,7 @@ test_codes_are_stable(void **state UNUSED)
 	    {ERROR_UNAUTHENTICATED, 401, "unauthenticated"},
 	    {ERROR_BAD_CREDENTIALS, 401, "bad_credentials"},
 	    {ERROR_FORBIDDEN, 403, "forbidden"},
+	    {ERROR_QUOTA_EXCEEDED, 403, "quota_exceeded"},
 	    {ERROR_NOT_FOUND, 404, "not_found"},
 	    {ERROR_METHOD_NOT_ALLOWED, 405, "method_not_allowed"},
 	    {ERROR_REQUEST_TIMEOUT, 408, "request_timeout"},
@@ -144,9 +150,10 @@ test_errors_by_sqlstate(void **state UNUSED)
 		const char *sqlstate;
 		enum error error;
 	} cases[] = {
-	    {"23505", ERROR_CONFLICT},          {"23503", ERROR_CONFLICT},          {"23514", ERROR_VALIDATION_FAILED},
-	    {"22P02", ERROR_VALIDATION_FAILED}, {"22007", ERROR_VALIDATION_FAILED}, {"22008", ERROR_VALIDATION_FAILED},
-	    {"22009", ERROR_VALIDATION_FAILED}, /* a time zone beyond 15:59, which field.c lets through */
+	    {"AG403", ERROR_QUOTA_EXCEEDED},    {"23505", ERROR_CONFLICT},          {"23503", ERROR_CONFLICT},
+	    {"23514", ERROR_VALIDATION_FAILED}, {"22P02", ERROR_VALIDATION_FAILED}, {"22007", ERROR_VALIDATION_FAILED},
+	    {"22008", ERROR_VALIDATION_FAILED}, {"22009", ERROR_VALIDATION_FAILED}, /* a time zone beyond 15:59, which
+	                                                                               field.c lets through */
 	    {"22003", ERROR_VALIDATION_FAILED}, {"22P05", ERROR_VALIDATION_FAILED}, {"42P01", ERROR_INTERNAL},
 	    {"23502", ERROR_INTERNAL},          {"XX000", ERROR_INTERNAL},          {"", ERROR_INTERNAL},
 	};

@@ -1,0 +1,153 @@
+/*
+ * api_tenants.c - a new tenant, with its first admin; and the roles that there are.
+ *
+ * The password is hashed in the pool before anything is written, so the tenant and its admin are made in one statement.
+ */
+#include "api.h"
+#include "ask.h"
+#include "body.h"
+#include "password_pool.h"
+#include "rows.h"
+#include "uuid.h"
+
+/* The order of fields_tenant. */
+enum { NAME, DESCRIPTION, QUOTAS, ADMIN_USERNAME, ADMIN_PASSWORD, TENANT_FIELDS };
+
+struct new_tenant {
+	struct request *request;
+	struct field_value fields[TENANT_FIELDS];
+	struct slice hash;
+};
+
+static bool
+name_fits(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!memchr("abcdefghijklmnopqrstuvwxyz0123456789_-", name.data[i], 38))
+			return false;
+	return name.len > 0 && name.data[0] >= 'a' && name.data[0] <= 'z';
+}
+
+static bool
+check(struct request *request, const struct new_tenant *tenant)
+{
+	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
+	struct slice username = tenant->fields[ADMIN_USERNAME].text, password = tenant->fields[ADMIN_PASSWORD].text;
+	const char *weakness = username.data && password.data ? password_weakness(password, username) : NULL;
+
+	errors->arena = &request->arena;
+	if (!name_fits(tenant->fields[NAME].text))
+		field_error_add(errors, "/name", "bad_name", "must have a to z, 0 to 9, - and _, and begin with a letter");
+	if (username.data && !password.data)
+		field_error_add(errors, "/admin_password", "required", "the first admin needs a password");
+	if (password.data && !username.data)
+		field_error_add(errors, "/admin_username", "required", "whose password is it?");
+	if (weakness)
+		field_error_add(errors, "/admin_password", "weak_password", weakness);
+	if (errors->count)
+		request_fail_fields(request, ERROR_VALIDATION_FAILED, errors, "errors lists every field that does not fit");
+	return errors->count == 0;
+}
+
+static void
+hashed(void *arg, bool ok, const char *hash)
+{
+	struct new_tenant *tenant = arg;
+	struct request *request = tenant->request;
+
+	if (ok)
+		tenant->hash = slice_of(arena_string(&request->arena, slice_of(hash)));
+	request_resume(request,
+	               ok ? STEP_NEXT
+	                  : request_fail(request, ERROR_UNAVAILABLE, "the password could not be hashed; try again"));
+}
+
+enum step
+api_tenant_hash(struct request *request)
+{
+	struct new_tenant *tenant = arena_zero(&request->arena, sizeof(*tenant));
+
+	request->state = tenant;
+	tenant->request = request;
+	if (!body_read(request, tenant->fields) || !check(request, tenant))
+		return STEP_DONE;
+	if (!tenant->fields[ADMIN_USERNAME].text.data)
+		return STEP_NEXT;
+	if (!password_hash_send(request->worker->passwords, tenant->fields[ADMIN_PASSWORD].text, hashed, tenant))
+		return request_fail(request, ERROR_UNAVAILABLE, "too many passwords at once; try again");
+	return STEP_WAIT;
+}
+
+static enum step
+created(struct request *request, const struct db_result *result)
+{
+	struct json_writer writer;
+
+	if (result->count == 0)
+		return request_fail(request, ERROR_CONFLICT, "there is a tenant of this name already");
+	json_write_begin(&writer, &request->reply);
+	rows_write_object(&writer, result, 0);
+	request->status = 201;
+	return STEP_NEXT;
+}
+
+enum step
+api_tenant_create(struct request *request)
+{
+	const struct new_tenant *tenant = request->state;
+	struct slice *values = ask_values(request, QUERY_TENANT_CREATE);
+	char *id = arena_alloc(&request->arena, UUID_TEXT_SIZE);
+	const struct {
+		const char *name;
+		struct slice value;
+	} given[] = {{"tenant", ask_tenant(request)},
+	             {"name", tenant->fields[NAME].text},
+	             {"description", tenant->fields[DESCRIPTION].text},
+	             {"quotas", tenant->fields[QUOTAS].text},
+	             {"admin_username", tenant->fields[ADMIN_USERNAME].text},
+	             {"password_hash", tenant->hash},
+	             {"user_id", {id, UUID_TEXT_SIZE - 1}},
+	             {"actor", request->principal.name},
+	             {"address", request->address},
+	             {"request_id", request->id}};
+
+	uuid_new(id);
+	for (size_t i = 0; i < ARRAY_LENGTH(given); i++)
+		ask_set(values, QUERY_TENANT_CREATE, given[i].name, given[i].value);
+	return ask_send(request, QUERY_TENANT_CREATE, values, created);
+}
+
+static void
+write_role(struct json_writer *writer, const char *role)
+{
+	uint32_t perms = perm_of_role(slice_of(role));
+
+	json_write_object_open(writer);
+	json_write_member_text(writer, "name", role);
+	json_write_key(writer, "permissions");
+	json_write_array_open(writer);
+	for (int perm = 0; perm < PERM_COUNT; perm++)
+		if (perm_name((enum perm)perm) && (perms & 1u << perm))
+			json_write_string(writer, slice_of(perm_name((enum perm)perm)));
+	json_write_array_close(writer);
+	json_write_object_close(writer);
+}
+
+enum step
+api_roles(struct request *request)
+{
+	struct json_writer writer;
+	const char *role;
+
+	json_write_begin(&writer, &request->reply);
+	json_write_object_open(&writer);
+	json_write_key(&writer, "items");
+	json_write_array_open(&writer);
+	for (int i = 0; (role = perm_role(i)); i++)
+		write_role(&writer, role);
+	json_write_array_close(&writer);
+	json_write_member_string(&writer, "next_cursor", SLICE_NONE);
+	json_write_object_close(&writer);
+	request->status = 200;
+	return STEP_NEXT;
+}
