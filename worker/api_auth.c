@@ -1,12 +1,13 @@
 /* api_auth.c - login and who am I. A wrong name and a wrong password look the same, in words and in time. */
 #include "api.h"
-#include "clock.h"
 #include "ask.h"
 #include "body.h"
+#include "changes.h"
 #include "config.h"
 #include "jwt.h"
 #include "log.h"
 #include "password_pool.h"
+#include "revocations.h"
 #include "schemas.h"
 
 /* The order of fields_login. */
@@ -94,30 +95,23 @@ write_user(struct json_writer *writer, const struct login *login)
 }
 
 static enum step
-noted(struct request *request, const struct db_result *result)
-{
-	(void)request;
-	(void)result;
-	return STEP_NEXT;
-}
-
-enum step
-api_login_token(struct request *request)
+logged_in(struct request *request, const struct db_result *result)
 {
 	struct login *login = request->state;
-	int64_t now_s = clock_wall_us() / 1000000;
 	int64_t lifetime_s = request->worker->config->jwt_lifetime_s;
-	struct slice *values = ask_values(request, QUERY_USER_LOGGED_IN);
 	struct jwt_claims claims = {.user_id = login->id,
 	                            .username = login->username,
 	                            .role = login->role,
-	                            .tenant = login->tenant_name,
-	                            .issued_at = now_s,
-	                            .expires_at = now_s + lifetime_s};
+	                            .tenant = login->tenant_name};
 	struct json_writer writer;
 	struct buf token = {0};
 
+	if (result->count == 0)
+		return request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password");
 	claims.tenant_id = strtoll(arena_string(&request->arena, login->tenant), NULL, 10);
+	claims.issued_at = strtoll(db_get(result, 0, "issued_at").data, NULL, 10);
+	claims.changes = strtoll(db_get(result, 0, "changes").data, NULL, 10);
+	claims.expires_at = claims.issued_at + lifetime_s;
 	jwt_create(request->worker->jwt_keys, &claims, &token);
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
@@ -128,9 +122,19 @@ api_login_token(struct request *request)
 	json_write_object_close(&writer);
 	buf_free(&token);
 	request->status = 200;
+	return STEP_NEXT;
+}
+
+enum step
+api_login_token(struct request *request)
+{
+	struct login *login = request->state;
+	struct slice *values = ask_values(request, QUERY_USER_LOGGED_IN);
+
 	ask_set(values, QUERY_USER_LOGGED_IN, "tenant", login->tenant);
 	ask_set(values, QUERY_USER_LOGGED_IN, "id", login->id);
-	return ask_send(request, QUERY_USER_LOGGED_IN, values, noted);
+	ask_set(values, QUERY_USER_LOGGED_IN, "password_hash", slice_of(login->hash));
+	return ask_send(request, QUERY_USER_LOGGED_IN, values, logged_in);
 }
 
 enum step
@@ -187,6 +191,8 @@ api_verify_token(struct request *request)
 	/* Another tenant's token is as unknown here as a forged one. */
 	if (result == JWT_VALID && claims.tenant_id != request->principal.tenant)
 		result = JWT_UNKNOWN_KEY;
+	if (result == JWT_VALID && revocations_refuse_token(request->worker->revocations, &claims))
+		result = JWT_REVOKED;
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
 	json_write_member_bool(&writer, "valid", result == JWT_VALID);
@@ -197,4 +203,12 @@ api_verify_token(struct request *request)
 	json_write_object_close(&writer);
 	request->status = 200;
 	return STEP_NEXT;
+}
+
+void
+api_announced(struct request *request, struct call *call, const struct db_result *result)
+{
+	(void)call;
+	(void)result;
+	changes_mark(request->worker->heritage);
 }

@@ -41,6 +41,8 @@ struct worker {
 	struct token_cache *tokens;
 	struct password_pool *passwords;
 	struct key_cache *keys;
+	struct changes *changes;
+	struct revocations *revocations;
 	struct waiters *waiters;
 	struct follow *follow;
 	struct agents_seen *agents;

@@ -1,13 +1,14 @@
 /*
  * worker.c - a worker process: sets itself up, serves until told to stop, and leaves nothing half done.
  *
- * It says that it is ready when it has a database connection with all statements prepared, and accepts from then on;
- * if there is none for a second it accepts all the same, to say so.
+ * It says that it is ready when it has a database connection with all statements prepared and knows whom to refuse, and
+ * accepts from then on; if that takes more than a second it accepts all the same, to say so.
  */
 #include "worker.h"
 #include "agents_seen.h"
 #include "aside.h"
 #include "bind.h"
+#include "changes.h"
 #include "clock.h"
 #include "config.h"
 #include "conn.h"
@@ -19,6 +20,7 @@
 #include "log.h"
 #include "password_pool.h"
 #include "request.h"
+#include "revocations.h"
 #include "route.h"
 #include "task_made.h"
 #include "tls.h"
@@ -29,7 +31,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
+enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
 
 static void
 leave(struct worker *worker)
@@ -93,6 +95,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	worker->now_us = clock_wall_us();
 	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
+	changes_tick(worker->changes);
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
@@ -100,7 +103,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		key_cache_flush(worker->keys);
 		agents_seen_flush(worker->agents);
 	}
-	if (!worker->ready_told && db_ready(worker->db) && !worker->draining)
+	if (ticks % FORGET_TICKS == 0)
+		revocations_forget(worker->revocations, worker->now_us);
+	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
+	    !worker->draining)
 		tell_ready(worker);
 	/* Without a database there is still /livez, and 503 is better than no answer. */
 	if (!worker->accepting && !worker->draining &&
@@ -143,6 +149,24 @@ set_up_tls(struct worker *worker)
 }
 
 static void
+forget_identities(void *arg)
+{
+	struct worker *worker = arg;
+
+	revocations_clear(worker->revocations);
+	key_cache_clear(worker->keys);
+}
+
+static void
+change_identities(void *arg, const struct change *change)
+{
+	struct worker *worker = arg;
+
+	revocations_take(worker->revocations, change);
+	key_cache_change(worker->keys, change);
+}
+
+static void
 set_up_database(struct worker *worker)
 {
 	const struct config *config = worker->config;
@@ -160,6 +184,9 @@ set_up_database(struct worker *worker)
 	worker->db = db_new(worker->base, &options);
 	worker->settler = (struct settler){worker->db, worker->heritage};
 	worker->keys = key_cache_new(worker->db);
+	worker->revocations = revocations_new();
+	worker->changes = changes_new(worker->db, worker->heritage);
+	changes_listen(worker->changes, (struct changes_listener){forget_identities, change_identities, worker});
 	worker->agents = agents_seen_new(worker->db);
 	worker->waiters = waiters_new(worker);
 	worker->follow = follow_new(worker);
@@ -188,6 +215,8 @@ tear_down(struct worker *worker)
 	key_cache_free(worker->keys);
 	agents_seen_free(worker->agents);
 	db_free(worker->db);
+	changes_free(worker->changes);
+	revocations_free(worker->revocations);
 	aside_free_all();
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);

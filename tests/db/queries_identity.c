@@ -44,11 +44,16 @@ static void
 test_user_logged_in_is_noted(void **state UNUSED)
 {
 	const char *id = make_user("trinity", "admin");
+	struct db_answer *answer;
 
 	EXPECT_SQL("t", "SELECT last_login IS NULL FROM users WHERE id = '%s'", id);
-	CALL(USER_LOGGED_IN, "id", id, "tenant", "1");
+	CALL(USER_LOGGED_IN, "id", id, "tenant", "1", "password_hash", "h-trinity");
+	/* The password is another one by now. */
+	assert_int_equal(CALL(USER_LOGGED_IN, "id", id, "password_hash", "h-other")->rows, 0);
 	EXPECT_SQL("t", "SELECT last_login IS NULL FROM users WHERE id = '%s'", id);
-	CALL(USER_LOGGED_IN, "id", id);
+	answer = CALL(USER_LOGGED_IN, "id", id, "password_hash", "h-trinity");
+	EXPECT(answer, 0, "changes", SQL("SELECT seq FROM changes_head"));
+	EXPECT_SQL("t", "SELECT extract(epoch FROM now()) - %s BETWEEN 0 AND 60", db_answer_cell(answer, 0, "issued_at"));
 	EXPECT_SQL("f", "SELECT last_login IS NULL FROM users WHERE id = '%s'", id);
 }
 
@@ -120,6 +125,8 @@ test_key_revoked_is_revoked_and_expired_is_expired(void **state UNUSED)
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_d1", "all_keys", "true"), 0, "status", "revoked");
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_d2", "all_keys", "true"), 0, "status", "expired");
 	EXPECT(CALL(KEY_GET, "key_id", "agd_sk_d2", "all_keys", "true"), 0, "days_until_expiration", "0");
+	EXPECT_SQL(text("%s key agd_sk_d1", fixture.tenant),
+	           "SELECT concat_ws(' ', tenant, kind, subject) FROM changes ORDER BY seq DESC LIMIT 1");
 	EXPECT_SQL("key.revoke agd_sk_d1",
 	           "SELECT action || ' ' || subject_id FROM audit_log WHERE tenant = %s"
 	           " ORDER BY id DESC LIMIT 1",
