@@ -1,6 +1,6 @@
 /*
- * forget.c - takes away, a part at a time, stored answers of Idempotency-Keys that are older than 24 hours, and changes
- * that concern nobody any more (sql/query/changes.sql says which).
+ * forget.c - takes away, a part at a time, stored answers of Idempotency-Keys that are older than 24 hours, sessions
+ * that are over, and changes that concern nobody any more (sql/query/changes.sql says which).
  */
 #include "duty.h"
 
@@ -12,12 +12,21 @@ forgotten(void *arg, const struct db_result *result)
 }
 
 static void
+forget_sessions(void *arg, const struct db_result *result)
+{
+	struct duty *duty = arg;
+
+	(void)result;
+	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_SESSIONS, NULL, forgotten, duty);
+}
+
+static void
 forget_changes(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
 	(void)result;
-	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_CHANGES, NULL, forgotten, duty);
+	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_CHANGES, NULL, forget_sessions, duty);
 }
 
 void

@@ -1,5 +1,6 @@
 /*
- * crypto_seal.h - AES-256-GCM: bytes that only who has the key can read, or change without being noticed. Nothing blocks.
+ * crypto_seal.h - AES-256-GCM: bytes that only who has the key can read, or change without being noticed. Nothing
+ * blocks.
  */
 #ifndef AGENTD_CRYPTO_SEAL_H
 #define AGENTD_CRYPTO_SEAL_H

@@ -1,10 +1,10 @@
 /*
  * refresh.h - refresh tokens: what they look like, and how the answer to one is kept for a client that did not get it.
  *
- * agd_rt_ and 91 base64url characters: tenant, session, 256 random bits, and a code made with the server's secret. So a token
- * that this server never made is refused without a look-up, and one that it made is known as such even after it was
- * used, though of each session only the SHA-256 of the newest two is stored. An answer is sealed under a key that is
- * made of the secret and the token that it answers: who has the database cannot read it. Nothing blocks.
+ * agd_rt_ and 91 base64url characters: tenant, session, 256 random bits, and a code made with the server's secret. So a
+ * token that this server never made is refused without a look-up, and one that it made is known as such even after it
+ * was used, though of each session only the SHA-256 of the newest two is stored. An answer is sealed under a key that
+ * is made of the secret and the token that it answers: who has the database cannot read it. Nothing blocks.
  */
 #ifndef AGENTD_REFRESH_H
 #define AGENTD_REFRESH_H

@@ -54,6 +54,8 @@ use_claims(struct request *request, const struct jwt_claims *claims)
 	                                        .tenant = claims->tenant_id,
 	                                        .tenant_name = keep(request, claims->tenant)};
 	request->principal.owner = request->principal.id;
+	if (claims->session.data)
+		request->principal.session = keep(request, claims->session);
 	return STEP_NEXT;
 }
 

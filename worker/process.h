@@ -38,6 +38,7 @@ struct worker {
 	struct db *db;
 	struct settler settler;
 	struct jwt_keys *jwt_keys;
+	struct refresh_keys *refresh_keys;
 	struct token_cache *tokens;
 	struct password_pool *passwords;
 	struct key_cache *keys;

@@ -19,6 +19,7 @@
 #include "keycache.h"
 #include "log.h"
 #include "password_pool.h"
+#include "refresh.h"
 #include "request.h"
 #include "revocations.h"
 #include "route.h"
@@ -127,6 +128,7 @@ set_up_identity(struct worker *worker)
 	struct slice secrets[2] = {slice_of(heritage->secret), slice_of(heritage->previous_secret)};
 
 	worker->jwt_keys = jwt_keys_new(secrets, secrets[1].len ? 2 : 1, "agentd");
+	worker->refresh_keys = refresh_keys_new(secrets, secrets[1].len ? 2 : 1);
 	worker->tokens = token_cache_new(heritage->hash_key);
 	worker->passwords = password_pool_new(worker->base, PASSWORD_THREADS, PASSWORD_QUEUE);
 	if (!worker->jwt_keys || !worker->passwords)
@@ -220,6 +222,7 @@ tear_down(struct worker *worker)
 	aside_free_all();
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
+	refresh_keys_free(worker->refresh_keys);
 	tls_free(worker->tls);
 }
 

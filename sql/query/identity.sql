@@ -7,10 +7,23 @@ FROM users u JOIN tenants t ON t.id = u.tenant
 WHERE t.name = coalesce(@tenant_name::text, 'default') AND u.username = @username::text;
 
 -- name: user_logged_in :one
--- Not if the user was changed since the password was checked. issued_at and changes are of the transaction that makes sure.
-UPDATE users SET last_login = now()
-WHERE tenant = @tenant::int AND id = @id::uuid AND active AND password_hash = @password_hash::text
-RETURNING floor(extract(epoch FROM now()))::int8 AS issued_at, (SELECT seq FROM changes_head) AS changes;
+-- Begins a session; not if the user was changed since the password was checked. issued_at and changes are of the transaction
+-- that makes sure.
+WITH u AS (
+    UPDATE users SET last_login = now()
+    WHERE tenant = @tenant::int AND id = @id::uuid AND active AND password_hash = @password_hash::text
+    RETURNING tenant, id, username
+), s AS (
+    INSERT INTO sessions (tenant, id, user_id, created_at, last_used_at, expires_at, tokens_until, address, user_agent, token_hash)
+    SELECT u.tenant, @session::uuid, u.id, now(), now(), now() + @lifetime_s::int * interval '1 second',
+        now() + @token_lifetime_s::int * interval '1 second', @address::text, @user_agent::text, decode(@token_hash::text, 'hex')
+    FROM u
+), a AS (
+    INSERT INTO {AUDIT}
+    SELECT u.tenant, now(), u.username, 'session.begin', 'session', @session::uuid, NULL, @address::text, @request_id::text
+    FROM u
+)
+SELECT floor(extract(epoch FROM now()))::int8 AS issued_at, (SELECT seq FROM changes_head) AS changes FROM u;
 
 -- name: key_create :one
 WITH k AS (

@@ -45,27 +45,27 @@ test_changes_come_in_order_after_a_number(void **state UNUSED)
 	EXPECT(answer, 1, "seq", head());
 	EXPECT_SQL("3600000000", "SELECT %s - %s", db_answer_cell(answer, 1, "until_us"),
 	           db_answer_cell(answer, 1, "at_us"));
-	SQL("SELECT agentd_announce(1, 'user', 'u', now(), NULL)");
+	SQL("SELECT agentd_announce(1, 'user', '%s', now(), NULL)", new_id());
 	EXPECT(look(head(), "false"), 0, "seq", NULL);
-	SQL("SELECT agentd_announce(1, 'user', 'u', now(), 'infinity')");
+	SQL("SELECT agentd_announce(1, 'user', '%s', now(), 'infinity')", new_id());
 	EXPECT(look(SQL("SELECT %s - 1", head()), "false"), 0, "until_us", NULL);
 }
 
 static void
 test_load_reads_what_is_still_relevant(void **state UNUSED)
 {
-	const char *before = head();
+	const char *before = head(), *always = new_id();
 	struct db_answer *answer;
 
 	announce("key", "k", "0", "1 day");
 	announce("settings", "rate_limit", "0", "1 day");
 	announce("session", "over", "-3 hours", "-2 hours");
 	announce("session", "lives", "0", "1 hour");
-	SQL("SELECT agentd_announce(%s, 'user', 'always', now(), NULL)", fixture.tenant);
+	SQL("SELECT agentd_announce(%s, 'user', '%s', now(), NULL)", fixture.tenant, always);
 	answer = look(before, "true");
 	assert_int_equal(answer->rows, 2);
 	EXPECT(answer, 0, "subject", "lives");
-	EXPECT(answer, 1, "subject", "always");
+	EXPECT(answer, 1, "subject", always);
 	EXPECT(answer, 1, "until_us", NULL);
 }
 
@@ -110,8 +110,8 @@ test_forget_takes_what_concerns_nobody(void **state UNUSED)
 	announce("session", "just over", "-3 hours", "-59 minutes");
 	announce("key", "old", "-61 minutes", "1 day");
 	announce("key", "new", "-59 minutes", "1 day");
-	SQL("SELECT agentd_announce(1, 'user', 'older than tokens', now() - interval '9 days', NULL)");
-	SQL("SELECT agentd_announce(1, 'user', 'not older', now() - interval '7 days', NULL)");
+	SQL("SELECT agentd_announce(1, 'session', 'older than tokens', now() - interval '9 days', NULL)");
+	SQL("SELECT agentd_announce(1, 'session', 'not older', now() - interval '7 days', NULL)");
 	CALL(KEEPER_FORGET_CHANGES);
 	EXPECT_SQL("just over,new,not older", "SELECT string_agg(subject, ',' ORDER BY seq) FROM changes");
 }

@@ -3,7 +3,7 @@
 
 #include "queries.h"
 
-static const char *
+const char *
 make_user(const char *name, const char *role)
 {
 	const char *id = new_id();
@@ -38,23 +38,6 @@ test_user_for_login_is_looked_up_in_its_tenant(void **state UNUSED)
 	assert_int_equal(CALL(USER_FOR_LOGIN, "username", "nobody", "tenant_name", tenant_name)->rows, 0);
 	SQL("UPDATE tenants SET active = false WHERE id = %s", fixture.tenant);
 	EXPECT(CALL(USER_FOR_LOGIN, "username", "neo", "tenant_name", tenant_name), 0, "active", "f");
-}
-
-static void
-test_user_logged_in_is_noted(void **state UNUSED)
-{
-	const char *id = make_user("trinity", "admin");
-	struct db_answer *answer;
-
-	EXPECT_SQL("t", "SELECT last_login IS NULL FROM users WHERE id = '%s'", id);
-	CALL(USER_LOGGED_IN, "id", id, "tenant", "1", "password_hash", "h-trinity");
-	/* The password is another one by now. */
-	assert_int_equal(CALL(USER_LOGGED_IN, "id", id, "password_hash", "h-other")->rows, 0);
-	EXPECT_SQL("t", "SELECT last_login IS NULL FROM users WHERE id = '%s'", id);
-	answer = CALL(USER_LOGGED_IN, "id", id, "password_hash", "h-trinity");
-	EXPECT(answer, 0, "changes", SQL("SELECT seq FROM changes_head"));
-	EXPECT_SQL("t", "SELECT extract(epoch FROM now()) - %s BETWEEN 0 AND 60", db_answer_cell(answer, 0, "issued_at"));
-	EXPECT_SQL("f", "SELECT last_login IS NULL FROM users WHERE id = '%s'", id);
 }
 
 static void
@@ -194,7 +177,6 @@ test_system_status_counts_what_is_live(void **state UNUSED)
 
 const struct CMUnitTest identity_tests[] = {
     TEST(test_user_for_login_is_looked_up_in_its_tenant),
-    TEST(test_user_logged_in_is_noted),
     TEST(test_key_is_created_and_audited),
     TEST(test_key_is_seen_by_its_owner_and_by_managers),
     TEST(test_key_list_goes_page_by_page),

@@ -106,7 +106,7 @@ test_load_then_follow_in_order(void **state UNUSED)
 	assert_string_equal(told, "begin old ");
 	announce("key", "one");
 	announce("settings", "two");
-	announce("user", "three");
+	announce("session", "three");
 	db_fixture_run(&fixture, has, "three ");
 	assert_string_equal(told, "begin old one two three ");
 	wait_for_a_look();

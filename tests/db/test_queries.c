@@ -247,6 +247,7 @@ main(void)
 		const struct CMUnitTest *tests;
 		int count;
 	} parts[] = {{identity_tests, identity_test_count},
+	             {session_tests, session_test_count},
 	             {change_tests, change_test_count},
 	             {agent_tests, agent_test_count},
 	             {memory_tests, memory_test_count},

@@ -1,4 +1,5 @@
-/* test_refresh.c - refresh tokens: made, known again, and refused when this server did not make them; sealed answers. */
+/* test_refresh.c - refresh tokens: made, known again, and refused when this server did not make them; sealed answers.
+ */
 #include "base.h"
 
 #include "crypto_seal.h"
