@@ -1,4 +1,7 @@
-/* forget.c - takes away stored answers of Idempotency-Keys that are older than 24 hours, a part at a time. */
+/*
+ * forget.c - takes away, a part at a time, stored answers of Idempotency-Keys that are older than 24 hours, sessions
+ * that are over, and changes that concern nobody any more (sql/query/changes.sql says which).
+ */
 #include "duty.h"
 
 static void
@@ -8,8 +11,26 @@ forgotten(void *arg, const struct db_result *result)
 	duty_done(arg);
 }
 
+static void
+forget_sessions(void *arg, const struct db_result *result)
+{
+	struct duty *duty = arg;
+
+	(void)result;
+	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_SESSIONS, NULL, forgotten, duty);
+}
+
+static void
+forget_changes(void *arg, const struct db_result *result)
+{
+	struct duty *duty = arg;
+
+	(void)result;
+	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_CHANGES, NULL, forget_sessions, duty);
+}
+
 void
 forget_run(struct keeper *keeper, struct duty *duty)
 {
-	db_send(keeper->db, QUERY_KEEPER_FORGET_KEYS, NULL, forgotten, duty);
+	db_send(keeper->db, QUERY_KEEPER_FORGET_KEYS, NULL, forget_changes, duty);
 }

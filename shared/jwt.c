@@ -44,6 +44,7 @@ static const struct claim_row {
     {"tid", offsetof(struct jwt_claims, tenant_id), CLAIM_INTEGER, true},
     {"jti", offsetof(struct jwt_claims, jti), CLAIM_TEXT, true},
     {"sid", offsetof(struct jwt_claims, session), CLAIM_TEXT, false},
+    {"rev", offsetof(struct jwt_claims, changes), CLAIM_INTEGER, false},
     {"iat", offsetof(struct jwt_claims, issued_at), CLAIM_INTEGER, true},
     {"exp", offsetof(struct jwt_claims, expires_at), CLAIM_INTEGER, true},
 };
@@ -340,6 +341,7 @@ jwt_result_code(enum jwt_result result)
 	    [JWT_WRONG_ISSUER] = "wrong_issuer",
 	    [JWT_WRONG_AUDIENCE] = "wrong_audience",
 	    [JWT_MISSING_CLAIM] = "missing_claim",
+	    [JWT_REVOKED] = "revoked",
 	};
 
 	INVARIANT((size_t)result < ARRAY_LENGTH(codes));

@@ -32,6 +32,7 @@ struct jwt_claims {
 	int64_t tenant_id;
 	struct slice jti;     /* a UUID; jwt_create makes one when absent */
 	struct slice session; /* claim sid: the login session, may be absent */
+	int64_t changes;      /* claim rev: the number of the newest change when it was issued (shared/changes.h) */
 	int64_t issued_at;    /* seconds since 1970 */
 	int64_t expires_at;
 };
@@ -49,7 +50,8 @@ enum jwt_result {
 	JWT_NOT_YET,
 	JWT_WRONG_ISSUER,
 	JWT_WRONG_AUDIENCE,
-	JWT_MISSING_CLAIM
+	JWT_MISSING_CLAIM,
+	JWT_REVOKED /* never said by jwt_verify(): for who knows more */
 };
 
 /* Checks token at now_s; on JWT_VALID *claims_r borrows from the arena. The signature is checked before any claim. */

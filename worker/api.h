@@ -22,6 +22,14 @@ enum step api_login_find(struct request *request);
 enum step api_login_token(struct request *request);
 enum step api_me(struct request *request);
 enum step api_verify_token(struct request *request);
+/* A .follow for endpoints whose query announces a change: all processes look for it at once. */
+void api_announced(struct request *request, struct call *call, const struct db_result *result);
+
+/* api_sessions.c */
+enum step api_refresh(struct request *request);
+bool api_sessions_prepare(struct request *request, struct call *call);
+bool api_session_prepare(struct request *request, struct call *call);
+bool api_logout_prepare(struct request *request, struct call *call);
 
 /* api_keys.c */
 bool api_key_prepare(struct request *request, struct call *call);

@@ -1,12 +1,14 @@
 /* api_auth.c - login and who am I. A wrong name and a wrong password look the same, in words and in time. */
 #include "api.h"
-#include "clock.h"
 #include "ask.h"
 #include "body.h"
+#include "changes.h"
 #include "config.h"
+#include "issue.h"
 #include "jwt.h"
 #include "log.h"
 #include "password_pool.h"
+#include "revocations.h"
 #include "schemas.h"
 
 /* The order of fields_login. */
@@ -19,6 +21,7 @@ struct login {
 	char *hash;
 	struct slice id, username, role, display_name, tenant, tenant_name;
 	bool active;
+	struct issue issue;
 };
 
 static struct slice
@@ -80,57 +83,56 @@ api_login_find(struct request *request)
 	return ask_send(request, QUERY_USER_FOR_LOGIN, values, user_found);
 }
 
-static void
-write_user(struct json_writer *writer, const struct login *login)
-{
-	json_write_key(writer, "user");
-	json_write_object_open(writer);
-	json_write_member_string(writer, "id", login->id);
-	json_write_member_string(writer, "username", login->username);
-	json_write_member_string(writer, "role", login->role);
-	json_write_member_string(writer, "display_name", login->display_name);
-	json_write_member_string(writer, "tenant", login->tenant_name);
-	json_write_object_close(writer);
-}
-
 static enum step
-noted(struct request *request, const struct db_result *result)
+logged_in(struct request *request, const struct db_result *result)
 {
-	(void)request;
-	(void)result;
+	const struct login *login = request->state;
+
+	if (result->count == 0)
+		return request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password");
+	issue_write(request, &login->issue, result, &request->reply);
+	request->status = 200;
 	return STEP_NEXT;
 }
 
 enum step
 api_login_token(struct request *request)
 {
+	const struct config *config = request->worker->config;
 	struct login *login = request->state;
-	int64_t now_s = clock_wall_us() / 1000000;
-	int64_t lifetime_s = request->worker->config->jwt_lifetime_s;
 	struct slice *values = ask_values(request, QUERY_USER_LOGGED_IN);
-	struct jwt_claims claims = {.user_id = login->id,
-	                            .username = login->username,
-	                            .role = login->role,
-	                            .tenant = login->tenant_name,
-	                            .issued_at = now_s,
-	                            .expires_at = now_s + lifetime_s};
-	struct json_writer writer;
-	struct buf token = {0};
+	int64_t tenant = strtoll(arena_string(&request->arena, login->tenant), NULL, 10);
 
-	claims.tenant_id = strtoll(arena_string(&request->arena, login->tenant), NULL, 10);
-	jwt_create(request->worker->jwt_keys, &claims, &token);
-	json_write_begin(&writer, &request->reply);
-	json_write_object_open(&writer);
-	json_write_member_string(&writer, "access_token", buf_slice(&token));
-	json_write_member_text(&writer, "token_type", "Bearer");
-	json_write_member_int(&writer, "expires_in", lifetime_s);
-	write_user(&writer, login);
-	json_write_object_close(&writer);
-	buf_free(&token);
-	request->status = 200;
+	login->issue = (struct issue){.user_id = login->id,
+	                              .username = login->username,
+	                              .role = login->role,
+	                              .display_name = login->display_name,
+	                              .tenant_name = login->tenant_name};
+	issue_begin(request, &login->issue, tenant, NULL);
 	ask_set(values, QUERY_USER_LOGGED_IN, "tenant", login->tenant);
 	ask_set(values, QUERY_USER_LOGGED_IN, "id", login->id);
-	return ask_send(request, QUERY_USER_LOGGED_IN, values, noted);
+	ask_set(values, QUERY_USER_LOGGED_IN, "password_hash", slice_of(login->hash));
+	ask_set(values, QUERY_USER_LOGGED_IN, "session", slice_of(login->issue.token.session));
+	ask_set(values, QUERY_USER_LOGGED_IN, "token_hash", slice_of(login->issue.token.hash));
+	ask_set(values, QUERY_USER_LOGGED_IN, "lifetime_s", issue_seconds(request, config->refresh_lifetime_s));
+	ask_set(values, QUERY_USER_LOGGED_IN, "token_lifetime_s", issue_seconds(request, config->jwt_lifetime_s));
+	ask_set(values, QUERY_USER_LOGGED_IN, "address", request->address);
+	ask_set(values, QUERY_USER_LOGGED_IN, "user_agent", issue_user_agent(request));
+	ask_set(values, QUERY_USER_LOGGED_IN, "request_id", request->id);
+	return ask_send(request, QUERY_USER_LOGGED_IN, values, logged_in);
+}
+
+/* What stage_limit has counted this request by. */
+static void
+write_limits(struct json_writer *writer, const struct request *request)
+{
+	json_write_key(writer, "limits");
+	json_write_object_open(writer);
+	json_write_member_int(writer, "limit", request->limit.limit);
+	json_write_member_int(writer, "remaining", request->limit.remaining);
+	json_write_member_int(writer, "window_s", request->worker->config->rate_limit_window_s);
+	json_write_member_int(writer, "reset_in_seconds", (request->limit.reset_us + 999999) / 1000000);
+	json_write_object_close(writer);
 }
 
 enum step
@@ -153,6 +155,8 @@ api_me(struct request *request)
 			json_write_string(&writer, slice_of(perm_name((enum perm)perm)));
 	json_write_array_close(&writer);
 	json_write_member_string(&writer, "tenant", who->tenant_name);
+	json_write_member_string(&writer, "session", who->session);
+	write_limits(&writer, request);
 	json_write_object_close(&writer);
 	request->status = 200;
 	return STEP_NEXT;
@@ -168,6 +172,7 @@ write_claims(struct json_writer *writer, const struct jwt_claims *claims)
 	json_write_member_string(writer, "role", claims->role);
 	json_write_member_string(writer, "tenant", claims->tenant);
 	json_write_member_string(writer, "jti", claims->jti);
+	json_write_member_string(writer, "sid", claims->session);
 	json_write_member_int(writer, "iat", claims->issued_at);
 	json_write_member_int(writer, "exp", claims->expires_at);
 	json_write_object_close(writer);
@@ -188,6 +193,8 @@ api_verify_token(struct request *request)
 	/* Another tenant's token is as unknown here as a forged one. */
 	if (result == JWT_VALID && claims.tenant_id != request->principal.tenant)
 		result = JWT_UNKNOWN_KEY;
+	if (result == JWT_VALID && revocations_refuse_token(request->worker->revocations, &claims))
+		result = JWT_REVOKED;
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
 	json_write_member_bool(&writer, "valid", result == JWT_VALID);
@@ -198,4 +205,12 @@ api_verify_token(struct request *request)
 	json_write_object_close(&writer);
 	request->status = 200;
 	return STEP_NEXT;
+}
+
+void
+api_announced(struct request *request, struct call *call, const struct db_result *result)
+{
+	(void)call;
+	(void)result;
+	changes_mark(request->worker->heritage);
 }

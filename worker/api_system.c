@@ -1,6 +1,7 @@
 /* api_system.c - what is open to everyone, and the status of the node. */
 #include "api.h"
 #include "cache.h"
+#include "changes.h"
 #include "clock.h"
 #include "config.h"
 #include "db.h"
@@ -39,6 +40,9 @@ api_readyz(struct request *request)
 	if (!db_ready(request->worker->db))
 		return request_fail(request, ERROR_UNAVAILABLE, "not ready: no connection to the database: %s",
 		                    db_last_error(request->worker->db));
+	if (changes_age_us(request->worker->changes) > CHANGES_STALE_US)
+		return request_fail(request, ERROR_UNAVAILABLE,
+		                    "not ready: the database has not told yet whose tokens and keys are revoked");
 	/* Without Redis the node serves with less, so it stays in the load balancer. */
 	if (request->worker->cache && !cache_up(request->worker->cache))
 		return constant(request, SLICE("{\"status\":\"ok\",\"missing\":[\"redis\"]}"));

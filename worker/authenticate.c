@@ -2,13 +2,16 @@
  * authenticate.c - the stage that finds out who asks: a token, checked here, or an API key, looked up in the cache.
  *
  * An endpoint without a permission is open: nobody is asked for. Everywhere else a missing or bad credential ends the
- * request; what was wrong is told only as far as it helps its owner.
+ * request; what was wrong is told only as far as it helps its owner. Nothing is believed, token or key, by a process
+ * that cannot know whether it was revoked meanwhile.
  */
 #include "apikey.h"
+#include "changes.h"
 #include "clock.h"
 #include "jwt.h"
 #include "keycache.h"
 #include "request.h"
+#include "revocations.h"
 #include "tokencache.h"
 
 static struct slice
@@ -39,6 +42,10 @@ keep(struct request *request, struct slice text)
 static enum step
 use_claims(struct request *request, const struct jwt_claims *claims)
 {
+	const char *refused = revocations_refuse_token(request->worker->revocations, claims);
+
+	if (refused)
+		return refuse(request, refused);
 	request->principal = (struct principal){.kind = PRINCIPAL_USER,
 	                                        .id = keep(request, claims->user_id),
 	                                        .name = keep(request, claims->username),
@@ -47,6 +54,8 @@ use_claims(struct request *request, const struct jwt_claims *claims)
 	                                        .tenant = claims->tenant_id,
 	                                        .tenant_name = keep(request, claims->tenant)};
 	request->principal.owner = request->principal.id;
+	if (claims->session.data)
+		request->principal.session = keep(request, claims->session);
 	return STEP_NEXT;
 }
 
@@ -83,6 +92,8 @@ use_key(struct request *request, const struct apikey *key, const struct key_entr
 		return refuse(request, "the API key is not valid");
 	if (strcmp(entry->status, "active") != 0)
 		return request_fail(request, ERROR_UNAUTHENTICATED, "the API key is %s", entry->status);
+	if (revocations_refuse_tenant(request->worker->revocations, entry->tenant))
+		return refuse(request, "the tenant is not active");
 	if (entry->expires_us <= request->worker->now_us)
 		return refuse(request, "the API key has expired");
 	if (key->type == APIKEY_PUBLIC && request->method != HTTP_GET)
@@ -130,5 +141,9 @@ stage_authenticate(struct request *request)
 	if (http_parse_header_repeated(&request->conn->parser, request->data, "authorization") ||
 	    http_parse_header_repeated(&request->conn->parser, request->data, "x-api-key"))
 		return refuse(request, "the credential is there twice");
+	if (changes_age_us(request->worker->changes) > CHANGES_STALE_US)
+		return request_fail(request, ERROR_IDENTITY_UNAVAILABLE,
+		                    "the database has not told for %d s who may still be believed; try again",
+		                    CHANGES_STALE_US / 1000000);
 	return apikey_looks_like(given) ? check_key(request, given) : check_token(request, given);
 }

@@ -18,6 +18,7 @@ const char ENDPOINT_DERIVED[] = "derived";
 const struct endpoint endpoint_table[] = {
 #include "endpoints_open.def"
 #include "endpoints_auth.def"
+#include "endpoints_sessions.def"
 #include "endpoints_keys.def"
 #include "endpoints_agents.def"
 #include "endpoints_workflows.def"

@@ -24,10 +24,11 @@ const struct field fields_key[] = {
 
 const struct field fields_verify_key[] = {TEXT("key", REQUIRED, .min = 1, .max = 200, DOC("a whole API key")), {0}};
 
-SCHEMA(token, "Token", TEXT("access_token"), TEXT("token_type"), INT("expires_in"), OBJECT("user"));
+SCHEMA(token, "Token", TEXT("access_token"), TEXT("token_type"), INT("expires_in"),
+       TEXT("refresh_token", DOC("for POST /auth/refresh, once")), INT("refresh_expires_in"), UUID("session"), OBJECT("user"));
 
 SCHEMA(me, "Me", TEXT("kind"), TEXT("id"), TEXT("name"), TEXT("role"), ARRAY("permissions", .element = FIELD_TEXT),
-       TEXT("tenant"));
+       TEXT("tenant"), UUID("session", DOC("null for an API key")), OBJECT("limits"));
 
 SCHEMA(token_check, "TokenCheck", BOOL("valid"), TEXT("reason"), OBJECT("claims"));
 

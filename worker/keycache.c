@@ -1,6 +1,7 @@
 /* keycache.c - see keycache.h. */
 #include "keycache.h"
 #include "aside.h"
+#include "changes.h"
 #include "clock.h"
 #include "db.h"
 #include "request.h"
@@ -15,8 +16,9 @@ struct waiting {
 struct item {
 	char key_id[APIKEY_ID_SIZE];
 	struct key_entry entry;
-	int64_t fetched_us;
+	int64_t fetched_us; /* 0: not to be believed */
 	bool fetching;
+	bool outdated; /* voided while it was being fetched */
 	struct waiting *waiting;
 	struct slice value; /* the parameter of the look-up */
 	struct key_cache *cache;
@@ -128,12 +130,26 @@ fill(struct key_entry *entry, const struct db_result *result)
 	entry->known = true;
 }
 
+static void fetched(void *arg, const struct db_result *result);
+
+static void
+fetch(struct item *item)
+{
+	item->fetching = true;
+	item->outdated = false;
+	db_send(item->cache->db, QUERY_KEY_LOOKUP, &item->value, fetched, item);
+}
+
 static void
 fetched(void *arg, const struct db_result *result)
 {
 	struct item *item = arg;
 	struct waiting *waiting = item->waiting;
 
+	if (item->outdated) {
+		fetch(item);
+		return;
+	}
 	item->fetching = false;
 	item->waiting = NULL;
 	if (result->status == DB_OK) {
@@ -160,10 +176,48 @@ key_cache_fetch(struct key_cache *cache, const char *key_id, struct request *req
 
 	*waiting = (struct waiting){request, item->waiting};
 	item->waiting = waiting;
-	if (item->fetching)
+	if (!item->fetching)
+		fetch(item);
+}
+
+static void
+void_item(struct item *item)
+{
+	item->fetched_us = 0;
+	item->outdated = true;
+}
+
+static bool
+concerns(const struct change *change, const struct item *item)
+{
+	if (change->kind == CHANGE_USER)
+		return item->fetching || slice_is(change->subject, item->entry.owner_id);
+	return change->kind == CHANGE_TENANT;
+}
+
+void
+key_cache_change(struct key_cache *cache, const struct change *change)
+{
+	struct item *item, *next;
+
+	if (change->kind == CHANGE_KEY) {
+		HASH_FIND(hh, cache->items, change->subject.data, change->subject.len, item);
+		if (item)
+			void_item(item);
 		return;
-	item->fetching = true;
-	db_send(cache->db, QUERY_KEY_LOOKUP, &item->value, fetched, item);
+	}
+	HASH_ITER(hh, cache->items, item, next)
+	if (concerns(change, item))
+		void_item(item);
+}
+
+void
+key_cache_clear(struct key_cache *cache)
+{
+	struct item *item, *next;
+
+	HASH_ITER(hh, cache->items, item, next)
+	void_item(item);
 }
 
 void

@@ -1,9 +1,9 @@
 /*
  * keycache.h - API keys that this worker has looked up lately, good and unknown ones, and how often each was used.
  *
- * An entry is believed for KEY_CACHE_US, so that a revoked key is refused everywhere within that time; then it is
- * looked up again, once for all requests that wait for it. Uses are counted here and written in one statement now and
- * then.
+ * An entry is believed for KEY_CACHE_US unless a followed change (shared/changes.h) voids it before; then it is looked
+ * up again, once for all requests that wait for it. A look-up that was on its way when the change came is not believed
+ * either. Uses are counted here and written in one statement now and then.
  */
 #ifndef AGENTD_KEYCACHE_H
 #define AGENTD_KEYCACHE_H
@@ -11,11 +11,12 @@
 #include "apikey.h"
 #include "base.h"
 
+struct change;
 struct db;
 struct request;
 struct key_cache;
 
-enum { KEY_CACHE_US = 900000, KEY_CACHE_MAX = 20000 };
+enum { KEY_CACHE_US = 60000000, KEY_CACHE_MAX = 20000 };
 
 struct key_entry {
 	bool known; /* false: there is no such key */
@@ -36,6 +37,10 @@ void key_cache_free(struct key_cache *cache);
 const struct key_entry *key_cache_get(struct key_cache *cache, const char *key_id);
 /* Looks the key up; request is resumed when it is there (or was failed because the database is down). */
 void key_cache_fetch(struct key_cache *cache, const char *key_id, struct request *request);
+/* What the change concerns is looked up anew when it is asked for again. */
+void key_cache_change(struct key_cache *cache, const struct change *change);
+/* The same for all of it. */
+void key_cache_clear(struct key_cache *cache);
 /* Counts a use, or a failed attempt. */
 void key_cache_count(struct key_cache *cache, const char *key_id, bool good);
 /* Writes the counts; called about once a second. */

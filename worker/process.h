@@ -40,10 +40,13 @@ struct worker {
 	struct cache *cache; /* NULL: no Redis is wanted */
 	struct settler settler;
 	struct jwt_keys *jwt_keys;
+	struct refresh_keys *refresh_keys;
 	struct token_cache *tokens;
 	struct password_pool *passwords;
 	struct key_cache *keys;
 	struct tenant_bounds *bounds;
+	struct changes *changes;
+	struct revocations *revocations;
 	struct waiters *waiters;
 	struct follow *follow;
 	struct agents_seen *agents;

@@ -33,6 +33,7 @@ struct principal {
 	uint32_t perms; /* bits 1 << enum perm */
 	int64_t tenant;
 	struct slice tenant_name;
+	struct slice session; /* of a token */
 	int64_t rate_limit; /* of a key; 0: the setting */
 };
 

@@ -1,8 +1,8 @@
 /*
  * worker.c - a worker process: sets itself up, serves until told to stop, and leaves nothing half done.
  *
- * It says that it is ready when it has a database connection with all statements prepared, and accepts from then on;
- * if there is none for a second it accepts all the same, to say so.
+ * It says that it is ready when it has a database connection with all statements prepared and knows whom to refuse, and
+ * accepts from then on; if that takes more than a second it accepts all the same, to say so.
  */
 #include "worker.h"
 #include "address_count.h"
@@ -10,6 +10,7 @@
 #include "aside.h"
 #include "bind.h"
 #include "cache.h"
+#include "changes.h"
 #include "clock.h"
 #include "config.h"
 #include "conn.h"
@@ -20,7 +21,9 @@
 #include "keycache.h"
 #include "log.h"
 #include "password_pool.h"
+#include "refresh.h"
 #include "request.h"
+#include "revocations.h"
 #include "route.h"
 #include "task_made.h"
 #include "tenant_bounds.h"
@@ -32,7 +35,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
+enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
 
 static void
 leave(struct worker *worker)
@@ -145,6 +148,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	worker->now_us = clock_wall_us();
 	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
+	changes_tick(worker->changes);
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
@@ -155,7 +159,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		if (worker->tls)
 			look_at_certificate(worker);
 	}
-	if (!worker->ready_told && db_ready(worker->db) && !worker->draining)
+	if (ticks % FORGET_TICKS == 0)
+		revocations_forget(worker->revocations, worker->now_us);
+	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
+	    !worker->draining)
 		tell_ready(worker);
 	/* Without a database there is still /livez, and 503 is better than no answer. */
 	if (!worker->accepting && !worker->draining &&
@@ -176,6 +183,7 @@ set_up_identity(struct worker *worker)
 	struct slice secrets[2] = {slice_of(heritage->secret), slice_of(heritage->previous_secret)};
 
 	worker->jwt_keys = jwt_keys_new(secrets, secrets[1].len ? 2 : 1, "agentd");
+	worker->refresh_keys = refresh_keys_new(secrets, secrets[1].len ? 2 : 1);
 	worker->tokens = token_cache_new(heritage->hash_key);
 	worker->passwords = password_pool_new(worker->base, PASSWORD_THREADS, PASSWORD_QUEUE);
 	if (!worker->jwt_keys || !worker->passwords)
@@ -191,6 +199,24 @@ set_up_peers(struct worker *worker)
 
 	INVARIANT(cidr_list_parse(slice_of(worker->config->trusted_proxies), &worker->trusted, &bad));
 	address_count_begin(worker->heritage->addresses, worker->heritage->slot);
+}
+
+static void
+forget_identities(void *arg)
+{
+	struct worker *worker = arg;
+
+	revocations_clear(worker->revocations);
+	key_cache_clear(worker->keys);
+}
+
+static void
+change_identities(void *arg, const struct change *change)
+{
+	struct worker *worker = arg;
+
+	revocations_take(worker->revocations, change);
+	key_cache_change(worker->keys, change);
 }
 
 static void
@@ -212,6 +238,9 @@ set_up_database(struct worker *worker)
 	worker->settler = (struct settler){worker->db, worker->heritage};
 	worker->keys = key_cache_new(worker->db);
 	worker->bounds = tenant_bounds_new(worker->db);
+	worker->revocations = revocations_new();
+	worker->changes = changes_new(worker->db, worker->heritage);
+	changes_listen(worker->changes, (struct changes_listener){forget_identities, change_identities, worker});
 	worker->agents = agents_seen_new(worker->db);
 	worker->waiters = waiters_new(worker);
 	worker->follow = follow_new(worker);
@@ -250,9 +279,12 @@ tear_down(struct worker *worker)
 	agents_seen_free(worker->agents);
 	db_free(worker->db);
 	cache_free(worker->cache);
+	changes_free(worker->changes);
+	revocations_free(worker->revocations);
 	aside_free_all();
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
+	refresh_keys_free(worker->refresh_keys);
 	tls_free(worker->tls);
 	cidr_list_free(&worker->trusted);
 }

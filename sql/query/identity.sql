@@ -6,8 +6,24 @@ SELECT u.tenant, t.name AS tenant_name, u.id, u.username, u.password_hash, u.rol
 FROM users u JOIN tenants t ON t.id = u.tenant
 WHERE t.name = coalesce(@tenant_name::text, 'default') AND u.username = @username::text;
 
--- name: user_logged_in :exec
-UPDATE users SET last_login = now() WHERE tenant = @tenant::int AND id = @id::uuid;
+-- name: user_logged_in :one
+-- Begins a session; not if the user was changed since the password was checked. issued_at and changes are of the transaction
+-- that makes sure.
+WITH u AS (
+    UPDATE users SET last_login = now()
+    WHERE tenant = @tenant::int AND id = @id::uuid AND active AND password_hash = @password_hash::text
+    RETURNING tenant, id, username
+), s AS (
+    INSERT INTO sessions (tenant, id, user_id, created_at, last_used_at, expires_at, tokens_until, address, user_agent, token_hash)
+    SELECT u.tenant, @session::uuid, u.id, now(), now(), now() + @lifetime_s::int * interval '1 second',
+        now() + @token_lifetime_s::int * interval '1 second', @address::text, @user_agent::text, decode(@token_hash::text, 'hex')
+    FROM u
+), a AS (
+    INSERT INTO {AUDIT}
+    SELECT u.tenant, now(), u.username, 'session.begin', 'session', @session::uuid, NULL, @address::text, @request_id::text
+    FROM u
+)
+SELECT floor(extract(epoch FROM now()))::int8 AS issued_at, (SELECT seq FROM changes_head) AS changes FROM u;
 
 -- name: key_create :one
 WITH k AS (
@@ -56,7 +72,7 @@ WITH k AS (
     INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id, address, request_id)
     SELECT k.tenant, @actor::text, 'key.revoke', 'key', k.key_id, @address::text, @request_id::text FROM k
 )
-SELECT {KEY_COLUMNS} FROM k;
+SELECT {KEY_COLUMNS} FROM k CROSS JOIN LATERAL agentd_announce(k.tenant, 'key', k.key_id, now(), now());
 
 -- name: key_lookup :batch
 -- all tenants: the tenant is what the key tells.

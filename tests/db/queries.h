@@ -21,6 +21,7 @@ void queries_expect_sql(int line, const char *expected, const char *found);
 /* A text that lives until the end of the test. */
 const char *text(const char *format, ...) PRINTF_LIKE(1, 2);
 const char *new_id(void);
+const char *make_user(const char *name, const char *role);
 
 /* Before and after each test: a new tenant, a pool, a clean table of waiting work for the keeper. */
 int queries_set_up(void **state);
@@ -49,6 +50,8 @@ extern const struct CMUnitTest agent_tests[];
 extern const int agent_test_count;
 extern const struct CMUnitTest archive_tests[];
 extern const int archive_test_count;
+extern const struct CMUnitTest change_tests[];
+extern const int change_test_count;
 extern const struct CMUnitTest closely_tests[];
 extern const int closely_test_count;
 extern const struct CMUnitTest control_tests[];
@@ -67,6 +70,8 @@ extern const struct CMUnitTest metrics_tests[];
 extern const int metrics_test_count;
 extern const struct CMUnitTest schedule_tests[];
 extern const int schedule_test_count;
+extern const struct CMUnitTest session_tests[];
+extern const int session_test_count;
 extern const struct CMUnitTest settle_tests[];
 extern const int settle_test_count;
 extern const struct CMUnitTest task_tests[];

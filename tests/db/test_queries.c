@@ -251,6 +251,8 @@ main(void)
 		int count;
 	} parts[] = {{identity_tests, identity_test_count},
 	             {tenant_tests, tenant_test_count},
+	             {session_tests, session_test_count},
+	             {change_tests, change_test_count},
 	             {agent_tests, agent_test_count},
 	             {memory_tests, memory_test_count},
 	             {event_tests, event_test_count},
