@@ -3,6 +3,7 @@
  * becomes live, merges into the live one, or is freed.
  */
 #include "cohort.h"
+#include "event_items.h"
 #include "clock.h"
 #include "crypto.h"
 
@@ -177,7 +178,7 @@ give_row(struct cohort *cohort, const struct db_result *result, int row)
 
 	place->xid = xid_of(result, row);
 	place->seq = strtoll(db_get(result, row, "seq").data, NULL, 10);
-	while (events_next_item(&rest, &text)) {
+	while (event_items_next(&rest, &text)) {
 		struct arena arena = ARENA_EMPTY;
 		place->skip++;
 		item.json.len = item.stream.len = 0;

@@ -77,46 +77,6 @@ events_place_compare(const struct events_place *a, const struct events_place *b)
 	return a->skip < b->skip ? -1 : a->skip > b->skip;
 }
 
-/* Where the value at the beginning of text ends: at a comma or a bracket of the array around it. */
-static size_t
-value_length(struct slice text)
-{
-	bool quoted = false;
-	int depth = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-		if (quoted) {
-			i += c == '\\';
-			quoted = c != '"';
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '{' || c == '[') {
-			depth++;
-		} else if (depth > 0 && (c == '}' || c == ']')) {
-			depth--;
-		} else if (depth == 0 && (c == ',' || c == ']')) {
-			return i;
-		}
-	}
-	return 0;
-}
-
-bool
-events_next_item(struct slice *rest, struct slice *item_r)
-{
-	size_t length;
-
-	/* The opening bracket, or the comma behind the element before. */
-	if (rest->len == 0 || rest->data[0] == ']')
-		return false;
-	*rest = (struct slice){rest->data + 1, rest->len - 1};
-	length = value_length(*rest);
-	*item_r = (struct slice){rest->data, length};
-	*rest = (struct slice){rest->data + length, rest->len - length};
-	return length > 0;
-}
-
 static struct slice
 string_member(const struct json *json, const char *key, struct arena *arena)
 {

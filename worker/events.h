@@ -52,11 +52,6 @@ bool events_place_is_stale(const struct events_place *place, int64_t wall_us, in
 /* As memcmp(). */
 int events_place_compare(const struct events_place *a, const struct events_place *b);
 
-/*
- * Takes the first element off a JSON array that PostgreSQL wrote, of any length; *rest is the whole array at first.
- * False: there are no more.
- */
-MUST_CHECK bool events_next_item(struct slice *rest, struct slice *item_r);
 /* Reads {kind, subject, data}; strings may be copied to the arena. False: it is not such an object. */
 MUST_CHECK bool events_read_item(struct slice text, struct arena *arena, struct event_item *item_r);
 MUST_CHECK bool events_wants(const struct events_filter *filter, const struct event_item *item);

@@ -1,111 +1,86 @@
 -- Metrics: counters folded from events, their history, and what is asked about both.
 
--- macro: SETTLED
-(i.kind LIKE 'task.%' AND i.kind NOT IN ('task.created', 'task.started', 'task.ready'))
--- end
-
--- name: metrics_fold :one
+-- name: metrics_uncounted :many
 -- all tenants: the keeper works for every one of them.
--- Each event is counted once: the row with a tenant's counters is also its place in the order of events, and is locked
--- while it moves. Other keepers skip what is locked. Bounded by rows and bytes of one run; more tells that there is more.
--- The order of the index is the order of the events: to sort all that waits and take its beginning is never better.
-SELECT set_config('enable_bitmapscan', 'off', true);
+-- Events that are not counted yet, of the 16 tenants that have waited longest, each with the place from which it was read.
+-- Bounded by rows and bytes of each tenant; more tells that there is more. The order of the index is the order of the
+-- events: to sort all that waits and take its beginning is never better.
 INSERT INTO tenant_stats (tenant)
 SELECT t.id FROM tenants t WHERE NOT EXISTS (SELECT FROM tenant_stats s WHERE s.tenant = t.id)
 ON CONFLICT DO NOTHING;
+SELECT set_config('enable_bitmapscan', 'off', true);
 WITH place AS MATERIALIZED (
     SELECT s.tenant, s.xid, s.seq, s.at FROM tenant_stats s
     WHERE EXISTS (SELECT FROM events e WHERE e.tenant = s.tenant AND (e.xid, e.seq) > (s.xid, s.seq)
         AND e.xid < pg_snapshot_xmin(pg_current_snapshot()) AND e.at >= coalesce(s.at - interval '1 day', '-infinity')
         OFFSET 0)
-    FOR UPDATE SKIP LOCKED
+    ORDER BY s.at NULLS FIRST LIMIT 16
 ), found AS MATERIALIZED (
-    SELECT p.tenant, e.*, sum(octet_length(e.items)) OVER (ORDER BY e.xid, e.seq) AS upto
+    SELECT p.tenant, p.xid AS from_xid, p.seq AS from_seq, e.*,
+        sum(octet_length(e.items)) OVER (PARTITION BY p.tenant ORDER BY e.xid, e.seq) - octet_length(e.items) AS before,
+        count(*) OVER (PARTITION BY p.tenant) AS rows, greatest(p.at, max(e.at) OVER (PARTITION BY p.tenant ORDER BY e.xid, e.seq)) AS latest
     FROM place p CROSS JOIN LATERAL (
         SELECT xid, seq, at, items FROM events
         WHERE tenant = p.tenant AND (xid, seq) > (p.xid, p.seq) AND xid < pg_snapshot_xmin(pg_current_snapshot())
           AND at >= coalesce(p.at - interval '1 day', '-infinity')
         ORDER BY xid, seq LIMIT 2000) e
-), taken AS MATERIALIZED (
-    SELECT * FROM found WHERE upto - octet_length(items) <= 500000
-), item AS MATERIALIZED (
-    -- What is no list of objects is none of ours; it must not hold up the rest.
-    -- Of the data only what its kind is counted by: to look into a JSON object is what all this costs.
-    SELECT i.*, CASE WHEN i.outcome = 'complete' THEN least((i.data ->> 'duration_ms')::int8, 31536000000) END AS ms
-    FROM (
-        SELECT t.tenant, t.at, i.kind, i.subject, i.data,
-            CASE WHEN i.kind IN ('task.started', 'message.received') OR {SETTLED} THEN i.data ->> 'agent_id'
-                WHEN i.kind = 'message.sent' THEN i.data ->> 'from_agent_id' END AS who,
-            CASE WHEN {SETTLED} THEN i.data ->> 'outcome' END AS outcome,
-            CASE WHEN i.kind = 'workflow.created' THEN i.data ->> 'tasks' END AS tasks
-        FROM taken t LEFT JOIN LATERAL json_to_recordset(
-                CASE WHEN left(t.items, 20) ~ '^[[:space:]]*[[][[:space:]]*[{]' THEN t.items::json END)
-            AS i(kind text, subject text, data json) ON true
-        OFFSET 0) i
+)
+SELECT tenant, from_xid, from_seq, xid, seq, at, latest, items,
+    rows = 2000 OR count(*) OVER (PARTITION BY tenant) < rows AS more
+FROM found
+WHERE before <= 500000
+ORDER BY tenant, xid, seq;
+
+-- name: metrics_count :batch
+-- all tenants: the keeper works for every one of them.
+-- Adds what keeper/fold.c counted, if nobody has moved the place since it was read.
+WITH req AS MATERIALIZED (
+    SELECT * FROM unnest(@tenant::int[], @from_xid::text[], @from_seq::int8[], @xid::text[], @seq::int8[], @at::text[],
+        @counts::json[], @ended::json[], @agents::json[]) WITH ORDINALITY
+        AS r(tenant, from_xid, from_seq, xid, seq, at, counts, ended, agents, ord)
+), moved AS (
+    UPDATE tenant_stats s SET xid = r.xid::xid8, seq = r.seq, at = r.at::timestamptz,
+        workflows_timed = s.workflows_timed + w.timed, workflows_ms = s.workflows_ms + w.ms,
+        workflows_created = s.workflows_created + c.workflows_created, workflows_started = s.workflows_started + c.workflows_started,
+        workflows_completed = s.workflows_completed + c.workflows_completed, workflows_failed = s.workflows_failed + c.workflows_failed,
+        workflows_cancelled = s.workflows_cancelled + c.workflows_cancelled, tasks_created = s.tasks_created + c.tasks_created,
+        tasks_started = s.tasks_started + c.tasks_started, tasks_completed = s.tasks_completed + c.tasks_completed,
+        tasks_failed = s.tasks_failed + c.tasks_failed, tasks_cancelled = s.tasks_cancelled + c.tasks_cancelled,
+        tasks_skipped = s.tasks_skipped + c.tasks_skipped, tasks_retried = s.tasks_retried + c.tasks_retried,
+        tasks_timed = s.tasks_timed + c.tasks_timed, tasks_ms = s.tasks_ms + c.tasks_ms,
+        messages_sent = s.messages_sent + c.messages_sent
+    FROM req r CROSS JOIN LATERAL json_to_record(r.counts) AS c(workflows_created int8, workflows_started int8, workflows_completed int8, workflows_failed int8,
+            workflows_cancelled int8, tasks_created int8, tasks_started int8, tasks_completed int8, tasks_failed
+            int8, tasks_cancelled int8, tasks_skipped int8, tasks_retried int8, tasks_timed int8, tasks_ms int8,
+            messages_sent int8)
+        CROSS JOIN LATERAL (
+            -- What was deleted or begun anew in this second has no duration.
+            SELECT count(*) AS timed, coalesce(sum((extract(epoch FROM x.completed_at - coalesce(x.started_at, x.created_at))
+                * 1000)::int8), 0)::int8 AS ms
+            FROM json_array_elements_text(r.ended) AS e(id) CROSS JOIN LATERAL (
+                SELECT completed_at, started_at, created_at FROM workflows
+                WHERE tenant = r.tenant AND id = e.id::uuid OFFSET 0) x
+            WHERE x.completed_at IS NOT NULL) w
+    WHERE s.tenant = r.tenant AND s.xid = r.from_xid::xid8 AND s.seq = r.from_seq
+    RETURNING s.tenant
 ), of_agents AS (
     INSERT INTO agent_stats AS s (tenant, agent_id, leased, completed, failed, ms, min_ms, max_ms, messages_sent,
         messages_received, settled_at, changed_at)
-    SELECT tenant, who, count(*) FILTER (WHERE kind = 'task.started'), count(*) FILTER (WHERE outcome = 'complete'),
-        count(*) FILTER (WHERE outcome IN ('fail', 'expire')), coalesce(sum(ms), 0), min(ms), max(ms),
-        count(*) FILTER (WHERE kind = 'message.sent'), count(*) FILTER (WHERE kind = 'message.received'),
-        max(at) FILTER (WHERE outcome IN ('complete', 'fail', 'expire', 'release')), max(at)
-    FROM item
-    WHERE who IS NOT NULL
-      AND (outcome IN ('complete', 'fail', 'expire', 'release') OR kind IN ('task.started', 'message.sent', 'message.received'))
-    GROUP BY tenant, who
-    ORDER BY tenant, who
+    SELECT r.tenant, a.agent_id, a.leased, a.completed, a.failed, a.ms, a.min_ms, a.max_ms, a.messages_sent,
+        a.messages_received, a.settled_at, a.changed_at
+    FROM req r CROSS JOIN LATERAL json_to_recordset(r.agents) AS a(agent_id text, leased int8, completed int8, failed int8,
+        ms int8, min_ms int8, max_ms int8, messages_sent int8, messages_received int8, settled_at timestamptz,
+        changed_at timestamptz)
+    WHERE r.tenant IN (SELECT tenant FROM moved)
+    ORDER BY r.tenant, a.agent_id
     ON CONFLICT (tenant, agent_id) DO UPDATE SET leased = s.leased + excluded.leased,
         completed = s.completed + excluded.completed, failed = s.failed + excluded.failed, ms = s.ms + excluded.ms,
         min_ms = least(s.min_ms, excluded.min_ms), max_ms = greatest(s.max_ms, excluded.max_ms),
         messages_sent = s.messages_sent + excluded.messages_sent,
         messages_received = s.messages_received + excluded.messages_received,
         settled_at = greatest(s.settled_at, excluded.settled_at), changed_at = greatest(s.changed_at, excluded.changed_at)
-), counted AS MATERIALIZED (
-    SELECT i.tenant,
-        count(*) FILTER (WHERE kind = 'workflow.created') AS workflows_created,
-        count(*) FILTER (WHERE kind = 'workflow.started') AS workflows_started,
-        count(*) FILTER (WHERE kind = 'workflow.completed') AS workflows_completed,
-        count(*) FILTER (WHERE kind = 'workflow.failed') AS workflows_failed,
-        count(*) FILTER (WHERE kind = 'workflow.cancelled') AS workflows_cancelled,
-        count(w.ms) AS workflows_timed, coalesce(sum(w.ms), 0) AS workflows_ms,
-        count(*) FILTER (WHERE kind = 'task.created')
-            + coalesce(sum(tasks::int8) FILTER (WHERE kind = 'workflow.created'), 0) AS tasks_created,
-        count(*) FILTER (WHERE kind = 'task.started') AS tasks_started,
-        count(*) FILTER (WHERE kind = 'task.completed') AS tasks_completed,
-        count(*) FILTER (WHERE kind IN ('task.failed', 'task.dead')) AS tasks_failed,
-        count(*) FILTER (WHERE kind = 'task.cancelled') AS tasks_cancelled,
-        count(*) FILTER (WHERE kind = 'task.skipped') AS tasks_skipped,
-        count(*) FILTER (WHERE kind = 'task.retrying') AS tasks_retried,
-        count(i.ms) AS tasks_timed, coalesce(sum(i.ms), 0) AS tasks_ms,
-        count(*) FILTER (WHERE kind = 'message.sent') AS messages_sent
-    FROM item i LEFT JOIN LATERAL (
-        -- Looked up afterwards: what was deleted or begun anew in this second has no duration.
-        SELECT (extract(epoch FROM completed_at - coalesce(started_at, created_at)) * 1000)::int8 AS ms FROM workflows
-        WHERE i.kind IN ('workflow.completed', 'workflow.failed') AND tenant = i.tenant
-          AND id = CASE WHEN i.kind LIKE 'workflow.%' THEN i.subject::uuid END OFFSET 0) w ON true
-    GROUP BY i.tenant
-), last AS MATERIALIZED (
-    SELECT DISTINCT ON (tenant) tenant, xid, seq, max(at) OVER (PARTITION BY tenant) AS at
-    FROM taken ORDER BY tenant, xid DESC, seq DESC
-), moved AS (
-    UPDATE tenant_stats s SET xid = l.xid, seq = l.seq, at = greatest(s.at, l.at),
-        workflows_created = s.workflows_created + c.workflows_created,
-        workflows_started = s.workflows_started + c.workflows_started,
-        workflows_completed = s.workflows_completed + c.workflows_completed,
-        workflows_failed = s.workflows_failed + c.workflows_failed,
-        workflows_cancelled = s.workflows_cancelled + c.workflows_cancelled,
-        workflows_timed = s.workflows_timed + c.workflows_timed, workflows_ms = s.workflows_ms + c.workflows_ms,
-        tasks_created = s.tasks_created + c.tasks_created, tasks_started = s.tasks_started + c.tasks_started,
-        tasks_completed = s.tasks_completed + c.tasks_completed, tasks_failed = s.tasks_failed + c.tasks_failed,
-        tasks_cancelled = s.tasks_cancelled + c.tasks_cancelled, tasks_skipped = s.tasks_skipped + c.tasks_skipped,
-        tasks_retried = s.tasks_retried + c.tasks_retried, tasks_timed = s.tasks_timed + c.tasks_timed,
-        tasks_ms = s.tasks_ms + c.tasks_ms, messages_sent = s.messages_sent + c.messages_sent
-    FROM last l JOIN counted c ON c.tenant = l.tenant
-    WHERE s.tenant = l.tenant
 )
-SELECT (SELECT count(*) FROM taken) AS rows, (SELECT count(*) FROM item) AS items,
-    (SELECT count(*) FROM taken) < (SELECT count(*) FROM found)
-        OR EXISTS (SELECT FROM found GROUP BY tenant HAVING count(*) = 2000) AS more;
+SELECT r.ord, r.tenant IN (SELECT tenant FROM moved) AS moved FROM req r ORDER BY r.ord;
 
 -- macro: SUCCESS_RATE
 -- Of the leases that ended well or badly, in percent.

@@ -1,6 +1,7 @@
 /* test_events.c - events apart from the server: ids, the elements of a row, filters, and both forms of an event. */
 #include "base.h"
 
+#include "event_items.h"
 #include "events.h"
 
 #include <stdarg.h>
@@ -104,13 +105,13 @@ a_row_is_taken_apart(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
 		struct event_item item = {0};
-		assert_true(events_next_item(&rest, &one));
+		assert_true(event_items_next(&rest, &one));
 		assert_true(events_read_item(one, &arena, &item));
 		assert_string_equal(copy(&arena, item.kind), kinds[i]);
 		assert_string_equal(i == 2 ? copy(&arena, item.subject) : "s", "s");
 		assert_true((i == 0) == (item.data.data != NULL));
 	}
-	assert_false(events_next_item(&rest, &one));
+	assert_false(event_items_next(&rest, &one));
 	arena_reset(&arena);
 }
 
@@ -123,7 +124,7 @@ a_row_of_nothing_or_half_a_row_ends(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
 		struct slice rest = slice_of(texts[i]), one;
-		assert_false(events_next_item(&rest, &one));
+		assert_false(event_items_next(&rest, &one));
 	}
 	assert_false(events_read_item(SLICE("1"), &arena, &item));
 	assert_false(events_read_item(SLICE("{\"kind\" : 1}"), &arena, &item));
@@ -143,7 +144,7 @@ a_row_may_be_of_any_length(void **state UNUSED)
 		           i);
 	buf_add_byte(&row, ']');
 	rest = buf_slice(&row);
-	while (events_next_item(&rest, &one))
+	while (event_items_next(&rest, &one))
 		count++;
 	assert_int_equal(count, 50000);
 	buf_free(&row);
