@@ -42,7 +42,8 @@ static const char *const readable[] = {"/etc", "/usr",         "/lib",        "/
 
 struct fence {
 	int ruleset;
-	uint64_t known; /* rights that this kernel's rules may name */
+	uint64_t known;     /* rights that this kernel's rules may name */
+	const char *closed; /* the state folder */
 };
 
 int
@@ -84,24 +85,41 @@ open_path(const struct fence *fence, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
-/* The folder, since certificates are renewed by putting another file there; and where a link leads. */
+/*
+ * The folder, since certificates are renewed by putting another file there, and where a link leads. If the state folder
+ * is below it, the file alone: a renewed one is then found at the next start.
+ */
 static void
 open_folder_of(const struct fence *fence, const char *path, uint64_t rights)
 {
-	char *copy = mem_string(path), *real = realpath(path, NULL);
+	char *copy = mem_string(path), *folder = realpath(dirname(copy), NULL);
+	size_t length = folder ? strlen(folder) : 0;
 
-	open_path(fence, dirname(copy), rights);
-	if (real)
-		open_path(fence, dirname(real), rights);
+	if (folder && strncmp(fence->closed, folder, length) == 0 &&
+	    (folder[length - 1] == '/' || fence->closed[length] == '/' || !fence->closed[length]))
+		open_path(fence, path, rights);
+	else if (folder)
+		open_path(fence, folder, rights);
+	free(folder);
 	free(copy);
-	free(real);
+}
+
+static void
+open_link(const struct fence *fence, const char *path, uint64_t rights)
+{
+	char *target = realpath(path, NULL);
+
+	open_folder_of(fence, path, rights);
+	if (target)
+		open_folder_of(fence, target, rights);
+	free(target);
 }
 
 static void
 open_database_file(void *arg, const char *path, bool is_renewed)
 {
 	if (is_renewed)
-		open_folder_of(arg, path, READ | LIST);
+		open_link(arg, path, READ | LIST);
 	else
 		open_path(arg, path, READ | LIST);
 }
@@ -113,10 +131,10 @@ open_files(const struct fence *fence, const struct config *config, const char *d
 		open_path(fence, readable[i], READ | LIST);
 	open_path(fence, "/dev/null", READ | WRITE);
 	/* Often a link into /run. */
-	open_folder_of(fence, "/etc/resolv.conf", READ | LIST);
+	open_link(fence, "/etc/resolv.conf", READ | LIST);
 	if (*config->tls_cert_file) {
-		open_folder_of(fence, config->tls_cert_file, READ | LIST);
-		open_folder_of(fence, config->tls_key_file, READ | LIST);
+		open_link(fence, config->tls_cert_file, READ | LIST);
+		open_link(fence, config->tls_key_file, READ | LIST);
 	}
 	if (*config->log_file)
 		open_folder_of(fence, config->log_file, READ | LIST | WRITE | TRUNCATE | REPLACE);
@@ -124,12 +142,13 @@ open_files(const struct fence *fence, const struct config *config, const char *d
 }
 
 bool
-landlock_enter(const struct config *config, const char *database_url)
+landlock_enter(const struct config *config, const char *database_url, const char *state_folder)
 {
 	int version = landlock_version(), problem;
 	struct ruleset rights = {file_rights(version), version >= VERSION_NET ? BIND_TCP : 0,
 	                         version >= VERSION_SCOPE ? SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL : 0};
-	struct fence fence = {(int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0), rights.files};
+	struct fence fence = {(int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0), rights.files,
+	                      state_folder};
 	bool done;
 
 	if (fence.ruleset < 0)

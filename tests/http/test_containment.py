@@ -176,11 +176,19 @@ def test_attempts(folder):
     check("the master has noticed", {line["name"] for line in refused} >= {"worker 0", "keeper"}, refused)
 
 
-def test_memory(processes, port, folder, with_tls):
+def is_sanitized():
+    """AddressSanitizer keeps a copy of the environment in memory of its own."""
+    return b"__asan_init" in read(os.environ["AGENTD"])
+
+
+def test_proc(processes):
     for name, pid in processes.items():
         for what in ("environ", "cmdline"):
             found = [secret for secret, text in SECRETS.items() if holds(read(f"/proc/{pid}/{what}"), text)]
             check(f"{name}: no secret in {what}", not found, found)
+
+
+def test_memory(processes, port, folder, with_tls):
     memory = {name: memory_of(pid) for name, pid in processes.items()}
     check("a secret can be found where it is needed", holds(memory["master"], SECRETS["the signing secret"]))
     for secret in ("the admin's password", "the database's password"):
@@ -211,7 +219,9 @@ def test(with_tls):
         test_status(processes)
         test_attempts(folder)
         if IS_ROOT:
-            test_memory(processes, port, folder, with_tls)
+            test_proc(processes)
+            if not is_sanitized():
+                test_memory(processes, port, folder, with_tls)
     finally:
         server.send_signal(signal.SIGTERM)
         check("stops cleanly", server.wait(timeout=20) == 0, server.returncode)
