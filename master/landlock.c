@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "config.h"
 #include "database.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -85,25 +86,24 @@ open_path(const struct fence *fence, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
-/*
- * The folder, since certificates are renewed by putting another file there, and where a link leads. If the state folder
- * is below it, the file alone: a renewed one is then found at the next start.
- */
+/* The folder, since certificates are renewed by putting another file there, and a renewed one must be found. */
 static void
 open_folder_of(const struct fence *fence, const char *path, uint64_t rights)
 {
 	char *copy = mem_string(path), *folder = realpath(dirname(copy), NULL);
 	size_t length = folder ? strlen(folder) : 0;
 
+	if (folder)
+		open_path(fence, folder, rights);
 	if (folder && strncmp(fence->closed, folder, length) == 0 &&
 	    (folder[length - 1] == '/' || fence->closed[length] == '/' || !fence->closed[length]))
-		open_path(fence, path, rights);
-	else if (folder)
-		open_path(fence, folder, rights);
+		log_warning("security", "the state folder is open to this process, since it is in the folder of another file",
+		            LOG_TEXT("file", path), LOG_TEXT("hint", "give certificates a folder of their own"));
 	free(folder);
 	free(copy);
 }
 
+/* And where a link leads. */
 static void
 open_link(const struct fence *fence, const char *path, uint64_t rights)
 {
