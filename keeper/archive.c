@@ -1,14 +1,23 @@
 /*
- * archive.c - moves finished work out of the hot tables, keeps partitions ahead of time, and drops what is past retention.
+ * archive.c - moves finished work out of the hot tables, keeps partitions ahead of time, and drops what is past
+ * retention.
  *
  * A part at a time, so that live work is not held up: while a part was full the next run comes at once. Any number of
  * keepers may do it side by side: rows are locked with SKIP LOCKED, partitions under an advisory lock.
  */
+#include "clock.h"
 #include "config.h"
 #include "duty.h"
 #include "log.h"
 
+static const int64_t day_us = 86400000000, again_us = 60000000, anyway_us = 3600000000;
+
 enum { TASKS_MAX = 1000, WORKFLOWS_MAX = 50, FULL_PAUSE_MS = 50, IDLE_PAUSE_MS = 5000 };
+
+/* When partitions were looked at: by this node's clock, and the day that PostgreSQL said it was; -1: not yet. */
+static struct {
+	int64_t day, their_day, at_us;
+} looked = {-1, -1, 0};
 
 static struct slice values[3][QUERY_PARAMS_MAX];
 
@@ -69,6 +78,7 @@ partitioned(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	looked.their_day = result->status == DB_OK ? strtoll(db_get(result, 0, "today").data, NULL, 10) : -1;
 	if (result->status != DB_OK)
 		log_warning("keeper", "partitions could not be made or dropped", LOG_TEXT("reason", result->message));
 	else if (!slice_is(db_get(result, 0, "dropped"), "0"))
@@ -90,9 +100,19 @@ archive_workflows_run(struct keeper *keeper, struct duty *duty)
 	db_send(keeper->db, QUERY_KEEPER_ARCHIVE_WORKFLOWS, values[1], workflows_moved, duty);
 }
 
+/* At the start and when a day begins; again in a minute if that failed or PostgreSQL's day is another, and every hour.
+ */
 void
 partitions_run(struct keeper *keeper, struct duty *duty)
 {
+	int64_t day = clock_wall_us() / day_us, ago_us = clock_steady_us() - looked.at_us;
+
+	if (day == looked.day && ago_us < anyway_us && (day == looked.their_day || ago_us < again_us)) {
+		duty_done(duty);
+		return;
+	}
+	looked.day = day;
+	looked.at_us = clock_steady_us();
 	set_values(keeper->heritage->config);
 	db_send(keeper->db, QUERY_KEEPER_PARTITIONS, values[2], partitioned, duty);
 }

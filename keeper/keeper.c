@@ -28,7 +28,7 @@ static struct duty duties[] = {
     {.name = "nodes", .run = nodes_run, .pause_ms = 2000},
     {.name = "archive tasks", .run = archive_tasks_run},
     {.name = "archive workflows", .run = archive_workflows_run},
-    {.name = "partitions", .run = partitions_run, .pause_ms = 60000},
+    {.name = "partitions", .run = partitions_run, .pause_ms = 1000},
     {.name = "forget", .run = forget_run, .pause_ms = 60000},
     {.name = "fold", .run = fold_run},
     {.name = "history", .run = history_run},

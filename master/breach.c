@@ -113,10 +113,7 @@ try_shadow(const char *folder UNUSED)
 static long
 try_state(const char *folder)
 {
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/lock", folder);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	return open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static long

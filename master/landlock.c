@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "config.h"
 #include "database.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,8 @@ static const char *const readable[] = {"/etc", "/usr",         "/lib",        "/
 
 struct fence {
 	int ruleset;
-	uint64_t known; /* rights that this kernel's rules may name */
+	uint64_t known;     /* rights that this kernel's rules may name */
+	const char *closed; /* the state folder */
 };
 
 int
@@ -84,24 +86,40 @@ open_path(const struct fence *fence, const char *path, uint64_t rights)
 	close(rule.parent_fd);
 }
 
-/* The folder, since certificates are renewed by putting another file there; and where a link leads. */
+/* The folder, since certificates are renewed by putting another file there, and a renewed one must be found. */
 static void
 open_folder_of(const struct fence *fence, const char *path, uint64_t rights)
 {
-	char *copy = mem_string(path), *real = realpath(path, NULL);
+	char *copy = mem_string(path), *folder = realpath(dirname(copy), NULL);
+	size_t length = folder ? strlen(folder) : 0;
 
-	open_path(fence, dirname(copy), rights);
-	if (real)
-		open_path(fence, dirname(real), rights);
+	if (folder)
+		open_path(fence, folder, rights);
+	if (folder && strncmp(fence->closed, folder, length) == 0 &&
+	    (folder[length - 1] == '/' || fence->closed[length] == '/' || !fence->closed[length]))
+		log_warning("security", "the state folder is open to this process, since it is in the folder of another file",
+		            LOG_TEXT("file", path), LOG_TEXT("hint", "give certificates a folder of their own"));
+	free(folder);
 	free(copy);
-	free(real);
+}
+
+/* And where a link leads. */
+static void
+open_link(const struct fence *fence, const char *path, uint64_t rights)
+{
+	char *target = realpath(path, NULL);
+
+	open_folder_of(fence, path, rights);
+	if (target)
+		open_folder_of(fence, target, rights);
+	free(target);
 }
 
 static void
 open_database_file(void *arg, const char *path, bool is_renewed)
 {
 	if (is_renewed)
-		open_folder_of(arg, path, READ | LIST);
+		open_link(arg, path, READ | LIST);
 	else
 		open_path(arg, path, READ | LIST);
 }
@@ -113,10 +131,10 @@ open_files(const struct fence *fence, const struct config *config, const char *d
 		open_path(fence, readable[i], READ | LIST);
 	open_path(fence, "/dev/null", READ | WRITE);
 	/* Often a link into /run. */
-	open_folder_of(fence, "/etc/resolv.conf", READ | LIST);
+	open_link(fence, "/etc/resolv.conf", READ | LIST);
 	if (*config->tls_cert_file) {
-		open_folder_of(fence, config->tls_cert_file, READ | LIST);
-		open_folder_of(fence, config->tls_key_file, READ | LIST);
+		open_link(fence, config->tls_cert_file, READ | LIST);
+		open_link(fence, config->tls_key_file, READ | LIST);
 	}
 	if (*config->log_file)
 		open_folder_of(fence, config->log_file, READ | LIST | WRITE | TRUNCATE | REPLACE);
@@ -124,12 +142,13 @@ open_files(const struct fence *fence, const struct config *config, const char *d
 }
 
 bool
-landlock_enter(const struct config *config, const char *database_url)
+landlock_enter(const struct config *config, const char *database_url, const char *state_folder)
 {
 	int version = landlock_version(), problem;
 	struct ruleset rights = {file_rights(version), version >= VERSION_NET ? BIND_TCP : 0,
 	                         version >= VERSION_SCOPE ? SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL : 0};
-	struct fence fence = {(int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0), rights.files};
+	struct fence fence = {(int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0), rights.files,
+	                      state_folder};
 	bool done;
 
 	if (fence.ruleset < 0)

@@ -18,6 +18,6 @@ int landlock_version(void);
  * looks for with database_url, all to be read; the log's folder to be written. No port can be opened, and no process
  * outside be signalled, where the kernel knows how. False: errno says why.
  */
-MUST_CHECK bool landlock_enter(const struct config *config, const char *database_url);
+MUST_CHECK bool landlock_enter(const struct config *config, const char *database_url, const char *state_folder);
 
 #endif

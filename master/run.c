@@ -98,13 +98,19 @@ open_state(struct master *master)
 	                          .max_bytes = config->log_max_bytes,
 	                          .backups = (int)config->log_backups};
 
+	if (!state_user_find(config->user, &master->user))
+		return false;
+	if (master->user.uid != (uid_t)-1) {
+		log.owner = master->user.uid;
+		log.group = master->user.gid;
+	}
 	if (!log_open(&log)) {
 		fprintf(stderr, "agentd: cannot open AGENTD_LOG_FILE=%s: %s\n", config->log_file, strerror(errno));
 		return false;
 	}
 	log_set_process("master");
-	if (!state_user_find(config->user, &master->user) ||
-	    !(master->folder = state_folder(config->state_dir, &master->user)))
+	master->folder = state_folder(config->state_dir, &master->user);
+	if (!master->folder)
 		return false;
 	master->lock_fd = state_lock(master->folder);
 	if (master->lock_fd < 0)

@@ -59,7 +59,7 @@ static const int of_all[] = {
 static const int of_servers[] = {SCMP_SYS(accept4), SCMP_SYS(accept)};
 static const int of_log_files[] = {SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink),
                                    SCMP_SYS(unlinkat)};
-static const int of_asan[] = {SCMP_SYS(wait4), SCMP_SYS(prctl), SCMP_SYS(mincore), SCMP_SYS(msync),
+static const int of_asan[] = {SCMP_SYS(wait4), SCMP_SYS(getdents), SCMP_SYS(prctl), SCMP_SYS(mincore), SCMP_SYS(msync),
                               SCMP_SYS(prlimit64), SCMP_SYS(setrlimit)};
 /* clang-format on */
 

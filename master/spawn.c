@@ -68,9 +68,9 @@ forget_secrets(const struct heritage *heritage, const struct service_kind *kind)
 
 /* False: the kernel has no Landlock, which was said at the start. */
 static bool
-fence_files(const struct config *config, const char *database_url)
+fence_files(const struct master *master, const char *database_url)
 {
-	bool done = landlock_version() && landlock_enter(config, database_url);
+	bool done = landlock_version() && landlock_enter(master->config, database_url, master->folder);
 
 	if (!done && landlock_version())
 		log_warning("security", "Landlock cannot be used", LOG_TEXT("reason", strerror(errno)));
@@ -88,7 +88,7 @@ enter_sandbox(struct master *master, const struct heritage *heritage, const stru
 	if (config->sandbox) {
 		/* Becoming another user may have made it open to looks again. */
 		confine_memory();
-		fenced = fence_files(config, kind->serves ? heritage->database_url : heritage->direct_url);
+		fenced = fence_files(master, kind->serves ? heritage->database_url : heritage->direct_url);
 		if (!sandbox_enter(&sandbox)) {
 			log_error("security", "cannot start: the kernel refuses the list of system calls",
 			          LOG_TEXT("reason", strerror(errno)), LOG_TEXT("hint", "AGENTD_SANDBOX=off serves without it"));

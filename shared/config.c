@@ -380,11 +380,18 @@ config_scrub(char **variables)
 {
 	char **kept = variables;
 
-	for (; *variables; variables++)
-		if (holds_secret(*variables))
-			explicit_bzero(*variables, strlen(*variables));
-		else
-			*kept++ = *variables;
+	for (; *variables; variables++) {
+		char *variable = *variables;
+
+		if (holds_secret(variable)) {
+			explicit_bzero(variable, strlen(variable));
+		} else {
+			*variables = *kept;
+			*kept++ = variable;
+		}
+	}
+	/* What was wiped stays behind the end, for whoever owns it. */
+	*variables = *kept;
 	*kept = NULL;
 }
 

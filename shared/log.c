@@ -38,7 +38,7 @@ log_open(const struct log_options *options)
 {
 	least_level = options->level;
 	as_json = options->json;
-	return log_sink_open(options->file, options->max_bytes, options->backups);
+	return log_sink_open(options);
 }
 
 void

@@ -12,6 +12,8 @@
 
 #include "base.h"
 
+#include <sys/types.h>
+
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
 struct log_field {
@@ -31,6 +33,8 @@ struct log_options {
 	const char *file;  /* NULL or "": standard error */
 	int64_t max_bytes; /* 0: never rotate */
 	int backups;       /* file.1 .. file.N */
+	uid_t owner;       /* whose the file is to be, when root opens it: who rotates it; 0: root's */
+	gid_t group;
 };
 
 /* Opens the file, if any. False: errno says why; the log goes to standard error then. Call before the first fork. */

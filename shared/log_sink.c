@@ -10,6 +10,7 @@
 #include "log_sink.h"
 
 #include "clock.h"
+#include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,12 +32,21 @@ static struct {
 	int backups;
 	int64_t looked_us; /* when the path was last compared with fd */
 	int64_t rotate_after_us;
+	uid_t owner;
+	gid_t group;
 } sink = {.fd = STDERR_FILENO};
 
 static int
 open_log(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	bool give = sink.owner != 0 && geteuid() == 0;
+	/* In a folder of somebody else's, root follows no link, and leaves him the file. */
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | (give ? O_NOFOLLOW : 0), 0640);
+	struct stat status;
+
+	if (fd >= 0 && give && fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+		(void)!fchown(fd, sink.owner, sink.group);
+	return fd;
 }
 
 static void
@@ -71,15 +81,17 @@ use_stderr(void)
 }
 
 bool
-log_sink_open(const char *file, int64_t max_bytes, int backups)
+log_sink_open(const struct log_options *options)
 {
 	int fd, problem;
 
-	if (!file || !*file) {
+	if (!options->file || !*options->file) {
 		use_stderr();
 		return true;
 	}
-	fd = open_log(file);
+	sink.owner = options->owner;
+	sink.group = options->group;
+	fd = open_log(options->file);
 	problem = errno;
 	if (fd < 0) {
 		use_stderr();
@@ -88,10 +100,10 @@ log_sink_open(const char *file, int64_t max_bytes, int backups)
 	}
 	use_fd(fd);
 	free(sink.path);
-	sink.path = mem_string(file);
+	sink.path = mem_string(options->file);
 	sink.kind = SINK_FILE;
-	sink.max_bytes = max_bytes;
-	sink.backups = MIN(backups, BACKUPS_MAX);
+	sink.max_bytes = options->max_bytes;
+	sink.backups = MIN(options->backups, BACKUPS_MAX);
 	sink.looked_us = clock_mono_us();
 	sink.rotate_after_us = 0;
 	return true;

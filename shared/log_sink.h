@@ -8,8 +8,10 @@
 
 #include "base.h"
 
-/* file NULL or "": standard error. False: errno says why, and lines go to standard error. */
-MUST_CHECK bool log_sink_open(const char *file, int64_t max_bytes, int backups);
+struct log_options;
+
+/* False: errno says why, and lines go to standard error. */
+MUST_CHECK bool log_sink_open(const struct log_options *options);
 /* The longest line, newline included, that is written in one piece. */
 size_t log_sink_limit(void);
 /* False: the line is lost, in part or as a whole. */

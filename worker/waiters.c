@@ -6,21 +6,11 @@
  */
 #include "waiters.h"
 #include "clock.h"
-#include "ready_poll.h"
 #include "floor_looks.h"
-
-#include <uthash.h>
+#include "line.h"
+#include "ready_poll.h"
 
 enum { SLOT_US = 100000, SLOTS = 1024, ASK_AGAIN_MAX = 100, BURST_MAX = 64, PASSED_MAX = 256, FAIL_AT_ONCE_MAX = 500 };
-
-/* A waiter's place in one line. */
-struct place {
-	TAILQ_ENTRY(place) entry;
-	struct waiter *waiter;
-	struct line *line;
-	uint32_t seen; /* the mark of the queue when this was asked last */
-};
-TAILQ_HEAD(places, place);
 
 struct waiter {
 	TAILQ_ENTRY(waiter) entry; /* in a slot of the wheel */
@@ -38,23 +28,9 @@ struct waiter {
 };
 TAILQ_HEAD(waiter_list, waiter);
 
-struct line {
-	struct places places;
-	struct line *next_in_bucket;
-	unsigned bucket;
-	int members; /* idle and asking */
-	int asking;  /* that this line woke */
-	int burst;
-	uint64_t passed_upto; /* turn of the last one that could not take what is there; 0: none */
-	int passed;           /* how many of them since the line was looked at from outside */
-	UT_hash_handle hh;
-	char key[]; /* "tenant queue" */
-};
-
 struct waiters {
 	struct worker *worker;
-	struct line *lines;
-	struct line *buckets[SCOREBOARD_QUEUES];
+	struct lines lines;
 	uint32_t seen[SCOREBOARD_QUEUES];
 	struct waiter_list wheel[SLOTS]; /* by deadline */
 	int64_t wheel_at;                /* the slot that was looked at last, counted from the beginning of time */
@@ -81,66 +57,9 @@ set_waiting(struct waiters *waiters, int change)
 	wakeup_count(waiters->worker, change);
 }
 
-static struct line *
-find_line(struct waiters *waiters, int64_t tenant, struct slice queue, char key[static 400])
-{
-	int length = snprintf(key, 400, "%lld %.*s", (long long)tenant, SLICE_ARG(queue));
-	struct line *line;
-
-	HASH_FIND(hh, waiters->lines, key, (size_t)MIN(length, 399), line);
-	return line;
-}
-
-static struct line *
-line_join(struct waiters *waiters, int64_t tenant, struct slice queue)
-{
-	char key[400];
-	struct line *line = find_line(waiters, tenant, queue, key);
-	size_t length = strlen(key);
-
-	if (!line) {
-		line = mem_zero(sizeof(*line) + length + 1);
-		memcpy(line->key, key, length);
-		TAILQ_INIT(&line->places);
-		line->burst = 1;
-		line->bucket = scoreboard_queue(tenant, queue);
-		line->next_in_bucket = waiters->buckets[line->bucket];
-		waiters->buckets[line->bucket] = line;
-		HASH_ADD_KEYPTR(hh, waiters->lines, line->key, length, line);
-	}
-	line->members++;
-	return line;
-}
-
-static void
-line_leave(struct waiters *waiters, struct line *line)
-{
-	struct line **at = &waiters->buckets[line->bucket];
-
-	if (--line->members > 0)
-		return;
-	while (*at != line)
-		at = &(*at)->next_in_bucket;
-	*at = line->next_in_bucket;
-	HASH_DEL(waiters->lines, line);
-	free(line);
-}
-
-/* The first that has not been asked in vain. */
-static struct place *
-line_next(const struct line *line)
-{
-	struct place *place;
-
-	TAILQ_FOREACH(place, &line->places, entry)
-	if (place->waiter->turn > line->passed_upto)
-		return place;
-	return NULL;
-}
-
 /* Lets as many of the line ask as its burst allows. */
 static void
-line_look(struct waiters *waiters, struct line *line)
+look_at_line(struct waiters *waiters, struct line *line)
 {
 	struct place *place;
 
@@ -150,33 +69,17 @@ line_look(struct waiters *waiters, struct line *line)
 		line->asking++;
 		ask(place->waiter);
 	}
-	line_leave(waiters, line);
+	line_leave(&waiters->lines, line);
 }
 
 /* Somebody says that there is work: from the front, unless the way to the end is long and not done yet. */
 static void
-line_wake(struct waiters *waiters, struct line *line)
+wake_line(struct waiters *waiters, struct line *line)
 {
 	if (line->passed <= PASSED_MAX || !line_next(line))
 		line->passed_upto = 0;
 	line->passed = 0;
-	line_look(waiters, line);
-}
-
-/* By turn: new ones at the end, those that come back from asking near the front. */
-static void
-line_insert(struct line *line, struct place *place)
-{
-	struct place *other = TAILQ_LAST(&line->places, places);
-
-	if (!other || other->waiter->turn < place->waiter->turn) {
-		TAILQ_INSERT_TAIL(&line->places, place, entry);
-		return;
-	}
-	TAILQ_FOREACH(other, &line->places, entry)
-	if (other->waiter->turn > place->waiter->turn)
-		break;
-	TAILQ_INSERT_BEFORE(other, place, entry);
+	look_at_line(waiters, line);
 }
 
 static void
@@ -223,7 +126,7 @@ waiter_end(struct waiter *waiter, enum step step)
 	if (waiter->places) {
 		step_out_of_line(waiter);
 		for (int i = 0; i < waiter->wish.queue_count; i++)
-			line_leave(waiters, waiter->places[i].line);
+			line_leave(&waiters->lines, waiter->places[i].line);
 		if (waiter->slot >= 0)
 			TAILQ_REMOVE(&waiters->wheel[waiter->slot], waiter, entry);
 		set_waiting(waiters, -1);
@@ -318,9 +221,9 @@ answered(void *arg, const struct db_result *result)
 	else
 		nothing_found(waiter);
 	if (line && go_on)
-		line_look(waiters, line);
+		look_at_line(waiters, line);
 	if (line)
-		line_leave(waiters, line);
+		line_leave(&waiters->lines, line);
 }
 
 static void
@@ -363,7 +266,8 @@ waiters_begin(struct waiters *waiters, struct request *request, const struct wai
 		waiter->places = arena_zero(&request->arena, (size_t)wish->queue_count * sizeof(struct place));
 		for (int i = 0; i < wish->queue_count; i++) {
 			waiter->places[i].waiter = waiter;
-			waiter->places[i].line = line_join(waiters, request->principal.tenant, wish->queues[i]);
+			waiter->places[i].turn = waiter->turn;
+			waiter->places[i].line = line_join(&waiters->lines, request->principal.tenant, wish->queues[i]);
 		}
 		set_waiting(waiters, 1);
 	}
@@ -392,11 +296,11 @@ waiters_client_gone(struct waiter *waiter)
 static void
 polled(void *arg, int64_t tenant, struct slice queue)
 {
-	char key[400];
-	struct line *line = find_line(arg, tenant, queue, key);
+	struct waiters *waiters = arg;
+	struct line *line = line_find(&waiters->lines, tenant, queue);
 
 	if (line && line->asking == 0)
-		line_wake(arg, line);
+		wake_line(waiters, line);
 }
 
 /* Waiters whose time is up; what is asking ends with its answer. After a jump of the clock some are early: not yet. */
@@ -420,7 +324,8 @@ end_slot(struct waiters *waiters, int slot, int64_t now_us)
 	}
 }
 
-/* The database is away: who waits is told, so that he can go elsewhere. Not all at once, for they may come back at once. */
+/* The database is away: who waits is told, so that he can go elsewhere. Not all at once, for they may come back at
+ * once. */
 static void
 fail_some(struct waiters *waiters)
 {
@@ -470,7 +375,7 @@ waiters_wake(struct waiters *waiters)
 {
 	for (unsigned bucket = 0; bucket < SCOREBOARD_QUEUES; bucket++) {
 		uint32_t value = board_value(waiters, bucket);
-		struct line *line = waiters->buckets[bucket], *next;
+		struct line *line = waiters->lines.buckets[bucket], *next;
 		if (value == waiters->seen[bucket])
 			continue;
 		waiters->seen[bucket] = value;
@@ -478,7 +383,7 @@ waiters_wake(struct waiters *waiters)
 		for (; line; line = next) {
 			next = line->next_in_bucket;
 			if (line->asking == 0)
-				line_wake(waiters, line);
+				wake_line(waiters, line);
 		}
 	}
 }
@@ -501,13 +406,7 @@ waiters_new(struct worker *worker)
 void
 waiters_free(struct waiters *waiters)
 {
-	struct line *line, *next;
-
-	HASH_ITER(hh, waiters->lines, line, next)
-	{
-		HASH_DEL(waiters->lines, line);
-		free(line);
-	}
+	lines_free(&waiters->lines);
 	ready_poll_free(waiters->poll);
 	floor_looks_free(waiters->floor_looks);
 	floors_free(waiters->floors);

@@ -68,7 +68,8 @@ SELECT (SELECT count(agentd_partition(p.name, p.time_column, (now() + n * interv
         FROM (VALUES ('events', 'at', @event_days::int), ('workflows_done', 'done_at', @done_days::int),
             ('tasks_done', 'done_at', @done_days::int), ('task_dependencies_done', 'done_at', @done_days::int),
             ('task_attempts_done', 'done_at', @done_days::int), ('subtasks_done', 'done_at', @done_days::int))
-            AS p(name, time_column, days)) AS dropped;
+            AS p(name, time_column, days)) AS dropped,
+    now()::date - date '1970-01-01' AS today;
 
 -- macro: DEPENDS_ON_DONE
 (SELECT coalesce(json_agg(coalesce(p.key, p.id::text) ORDER BY p.id), '[]')

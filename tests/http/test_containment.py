@@ -51,7 +51,7 @@ def environment_of(folder, with_tls):
         AGENTD_PREVIOUS_SECRET=SECRETS["the signing secret before"],
         AGENTD_DB_PASSWORD=SECRETS["the database's password"])
     if with_tls:
-        environment.update(AGENTD_TLS_CERT_FILE=f"{folder}/cert.pem", AGENTD_TLS_KEY_FILE=f"{folder}/key.pem")
+        environment.update(AGENTD_TLS_CERT_FILE=f"{folder}/tls/cert.pem", AGENTD_TLS_KEY_FILE=f"{folder}/tls/key.pem")
     if IS_ROOT:
         environment["AGENTD_USER"] = "nobody"
     return environment
@@ -61,12 +61,13 @@ def start(folder, with_tls):
     os.mkdir(f"{folder}/log")
     os.chmod(f"{folder}/log", 0o777)
     if with_tls:
+        os.mkdir(f"{folder}/tls")
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
              "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-             "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"],
+             "-keyout", f"{folder}/tls/key.pem", "-out", f"{folder}/tls/cert.pem"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.chmod(f"{folder}/key.pem", 0o644)
+        os.chmod(f"{folder}/tls/key.pem", 0o644)
     server = subprocess.Popen([os.environ["AGENTD"], "--embedded"], env=environment_of(folder, with_tls), cwd=folder,
                               stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
@@ -115,7 +116,7 @@ def holds(memory, text):
 
 def ask(port, folder, with_tls, method, path, body, token=None):
     if with_tls:
-        context = ssl.create_default_context(cafile=f"{folder}/cert.pem")
+        context = ssl.create_default_context(cafile=f"{folder}/tls/cert.pem")
         connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=20, context=context)
     else:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
@@ -176,11 +177,19 @@ def test_attempts(folder):
     check("the master has noticed", {line["name"] for line in refused} >= {"worker 0", "keeper"}, refused)
 
 
-def test_memory(processes, port, folder, with_tls):
+def is_sanitized():
+    """AddressSanitizer keeps a copy of the environment in memory of its own."""
+    return b"__asan_init" in read(os.environ["AGENTD"])
+
+
+def test_proc(processes):
     for name, pid in processes.items():
         for what in ("environ", "cmdline"):
             found = [secret for secret, text in SECRETS.items() if holds(read(f"/proc/{pid}/{what}"), text)]
             check(f"{name}: no secret in {what}", not found, found)
+
+
+def test_memory(processes, port, folder, with_tls):
     memory = {name: memory_of(pid) for name, pid in processes.items()}
     check("a secret can be found where it is needed", holds(memory["master"], SECRETS["the signing secret"]))
     for secret in ("the admin's password", "the database's password"):
@@ -211,7 +220,9 @@ def test(with_tls):
         test_status(processes)
         test_attempts(folder)
         if IS_ROOT:
-            test_memory(processes, port, folder, with_tls)
+            test_proc(processes)
+            if not is_sanitized():
+                test_memory(processes, port, folder, with_tls)
     finally:
         server.send_signal(signal.SIGTERM)
         check("stops cleanly", server.wait(timeout=20) == 0, server.returncode)

@@ -49,6 +49,8 @@ class Node:
             ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
         if os.geteuid() == 0:
             environment["AGENTD_USER"] = "nobody"
+        else:
+            environment["AGENTD_SANDBOX"] = "off"  # its descriptors are counted, and only root may look at them
         self.log = open(f"{folder}/log", "wb")
         self.process = subprocess.Popen([os.environ["AGENTD"], "--embedded"], env=environment, stderr=self.log, cwd=folder)
         deadline = time.monotonic() + 60

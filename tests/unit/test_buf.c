@@ -216,6 +216,24 @@ test_clocks_follow_the_offset_file(void **state UNUSED)
 	close(fd);
 }
 
+/* What a buf gives up may be a password: nothing of it stays in memory that is used again. */
+static void
+test_buf_wipes_what_leaves_it(void **state UNUSED)
+{
+	struct buf buf = {0};
+
+	buf_add_text(&buf, "secret and more");
+	buf_drop(&buf, 7);
+	assert_content(&buf, "and more");
+	for (size_t i = buf.len; i < 15; i++)
+		assert_int_equal(buf.data[i], 0);
+	buf_clear(&buf, 1000);
+	assert_int_equal(buf.len, 0);
+	for (size_t i = 0; i < 15; i++)
+		assert_int_equal(buf.data[i], 0);
+	buf_free(&buf);
+}
+
 int
 main(void)
 {
@@ -231,6 +249,7 @@ main(void)
 	    cmocka_unit_test(test_buf_clear_keeps_or_frees),
 	    cmocka_unit_test(test_clock_format),
 	    cmocka_unit_test(test_clocks_follow_the_offset_file),
+	    cmocka_unit_test(test_buf_wipes_what_leaves_it),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

@@ -755,6 +755,45 @@ test_print(UNUSED void **state)
 }
 
 static void
+test_scrub(void **state UNUSED)
+{
+	char home[] = "HOME=/root", secret[] = STRONG_LINE, plain[] = DATABASE_LINE, file[] = "AGENTD_SECRET_FILE=/run/s";
+	char longer[] = "AGENTD_SECRETS=x", port[] = "AGENTD_PORT=1";
+	char *variables[] = {secret, home, plain, file, longer, port, NULL};
+
+	config_scrub(variables);
+	assert_ptr_equal(variables[0], home);
+	assert_ptr_equal(variables[1], file);
+	assert_ptr_equal(variables[2], longer);
+	assert_ptr_equal(variables[3], port);
+	assert_null(variables[4]);
+	for (size_t i = 0; i < sizeof(secret); i++)
+		assert_int_equal(secret[i], 0);
+	for (size_t i = 0; i < sizeof(plain); i++)
+		assert_int_equal(plain[i], 0);
+	assert_string_equal(home, "HOME=/root");
+}
+
+static void
+test_forget(void **state UNUSED)
+{
+	struct config *config = load(VARIABLES(PRODUCTION));
+
+	config_forget(config, SETTING_SECRET);
+	assert_string_equal(config->secret, "");
+	assert_string_not_equal(config->database_url, "");
+	config_free(config);
+}
+
+static void
+test_breach_is_for_tests_only(void **state UNUSED)
+{
+	assert_refused(VARIABLES("AGENTD_ENV=development", "AGENTD_TEST_BREACH=on"),
+	               "AGENTD_TEST_BREACH=\"on\" tries to break out and is only for AGENTD_ENV=testing; unset it");
+	config_free(load(VARIABLES("AGENTD_ENV=testing", "AGENTD_TEST_BREACH=on")));
+}
+
+static void
 test_reference_names_every_setting(UNUSED void **state)
 {
 	static const char *const names[] = {
@@ -840,6 +879,9 @@ main(void)
 	    cmocka_unit_test(test_errors_never_show_secrets),
 	    cmocka_unit_test(test_errors_are_one_printable_line),
 	    cmocka_unit_test(test_print),
+	    cmocka_unit_test(test_scrub),
+	    cmocka_unit_test(test_forget),
+	    cmocka_unit_test(test_breach_is_for_tests_only),
 	    cmocka_unit_test(test_reference_names_every_setting),
 	    cmocka_unit_test(test_example_in_the_tree_is_current),
 	};
