@@ -16,8 +16,8 @@ from own_node import check
 # What says nothing about the server: the name's DNS, and how the openssl of this machine was built.
 NOT_OURS = {"DNS_CAArecord", "engine_problem"}
 # Some of what must have been looked at.
-LOOKED_AT = {"TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "ALPN", "HSTS", "FS", "heartbleed", "ROBOT", "secure_client_renego",
-             "BEAST", "LUCKY13", "cert_chain_of_trust", "cipherlist_OBSOLETED"}
+LOOKED_AT = {"TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "ALPN", "HSTS_time", "heartbleed", "ROBOT", "secure_client_renego",
+             "BEAST", "LUCKY13", "cert_chain_of_trust", "cipherlist_LOW", "cipherlist_STRONG"}
 
 
 def main():
