@@ -43,16 +43,13 @@ def until(what, seconds=10.0):
         time.sleep(0.02)
 
 
-def make_certificate(folder, name="localhost", days=2, file="", issuer=None):
-    """A pair cert.pem, key.pem in folder, renamed into place; file goes before the names."""
+def make_certificate(folder, name="localhost", days=2, file="", more=()):
+    """A pair cert.pem, key.pem in folder, renamed into place; file goes before the names, more are extensions."""
     key, cert = f"{folder}/{file}key.pem", f"{folder}/{file}cert.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                "-days", str(days), "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                "-keyout", key + ".new", "-out", cert + ".new"]
-    if issuer:
-        command += ["-CA", f"{folder}/{issuer}cert.pem", "-CAkey", f"{folder}/{issuer}key.pem",
-                    "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth",
-                    "-addext", "keyUsage=critical,digitalSignature"]
+    command += [word for extension in more for word in ("-addext", extension)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.chmod(key + ".new", 0o644)
     os.rename(cert + ".new", cert)
@@ -61,7 +58,7 @@ def make_certificate(folder, name="localhost", days=2, file="", issuer=None):
 
 
 class Node:
-    """With tls, the folder has cert.pem and key.pem, and the port speaks TLS."""
+    """With tls, the folder has cert.pem and key.pem (made with what tls says), and the port speaks TLS."""
 
     def __init__(self, tls=False, **settings):
         self.folder = tempfile.mkdtemp(prefix="agentd-own-")
@@ -74,7 +71,7 @@ class Node:
                            AGENTD_ADMIN_PASSWORD=PASSWORD, AGENTD_LOG_LEVEL="debug", AGENTD_RATE_LIMIT="1000000",
                            AGENTD_LOG_FILE=f"{self.folder}/logs/log")
         if tls:
-            make_certificate(self.folder)
+            make_certificate(self.folder, **(tls if isinstance(tls, dict) else {}))
             environment.update(AGENTD_TLS_CERT_FILE=f"{self.folder}/cert.pem",
                                AGENTD_TLS_KEY_FILE=f"{self.folder}/key.pem")
         if os.geteuid() == 0:
