@@ -8,6 +8,7 @@
 #include "cache_address.h"
 #include "cidr.h"
 #include "config_row.h"
+#include "jws.h"
 
 #include <strings.h>
 
@@ -134,6 +135,47 @@ check_redis(struct check *check)
 	explicit_bzero(&address, sizeof(address));
 }
 
+#define MAKE_KEY "make one with `openssl genpkey -algorithm ed25519`"
+
+/* The algorithm of a key in PEM, or NULL: the setting was refused. */
+static const char *
+check_pem(struct check *check, enum config_setting setting, const char *pem, bool signs)
+{
+	const char *why, *algorithm;
+	struct jws_key *key = jws_key_of_pem(slice_of(pem), NULL, &why);
+	char text[160];
+
+	if (key && signs && !jws_key_can_sign(key))
+		why = "is a public key, which cannot sign";
+	if (why) {
+		snprintf(text, sizeof(text), "%s; " MAKE_KEY, why);
+		refuse(check, setting, text);
+	}
+	algorithm = why ? NULL : jws_key_algorithm(key);
+	jws_key_free(key);
+	return algorithm;
+}
+
+static void
+check_token_keys(struct check *check)
+{
+	static const char *const names[] = {
+	    [JWT_HS256] = "HS256", [JWT_EDDSA] = "EdDSA", [JWT_ES256] = "ES256", [JWT_RS256] = "RS256"};
+	const struct config *config = check->config;
+	const char *algorithm = *config->jwt_key ? check_pem(check, SETTING_JWT_KEY, config->jwt_key, true) : NULL;
+
+	if (config->origins[SETTING_JWT_ALGORITHM] == CONFIG_BROKEN)
+		return;
+	if (*config->jwt_key && config->jwt_algorithm == JWT_HS256)
+		refuse(check, SETTING_JWT_KEY, "is not used by AGENTD_JWT_ALGORITHM=HS256; choose the key's algorithm, or unset it");
+	else if (!*config->jwt_key && config->jwt_algorithm != JWT_HS256)
+		refuse(check, SETTING_JWT_KEY, "is needed by AGENTD_JWT_ALGORITHM; set it, or the same name with _FILE; " MAKE_KEY);
+	else if (algorithm && strcmp(algorithm, names[config->jwt_algorithm]) != 0)
+		refuse(check, SETTING_JWT_KEY, "is a key of another algorithm than AGENTD_JWT_ALGORITHM says; set the one or the other");
+	if (*config->jwt_previous_key)
+		(void)check_pem(check, SETTING_JWT_PREVIOUS_KEY, config->jwt_previous_key, false);
+}
+
 /* A port as browsers write it: decimal, 1 to 65535, to the end of the text. */
 static bool
 is_port(const char *text, size_t length)
@@ -225,6 +267,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_redis(&check);
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
+	check_token_keys(&check);
 	if (check.strict && password > 0 && password < PASSWORD_LEAST)
 		refuse(&check, SETTING_ADMIN_PASSWORD,
 		       "is shorter than 12 characters; staging and production need at least that");

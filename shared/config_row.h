@@ -11,7 +11,7 @@
 #define CONFIG_PREFIX "AGENTD_"
 
 enum config_type { CONFIG_TYPE_INT, CONFIG_TYPE_BOOL, CONFIG_TYPE_TEXT, CONFIG_TYPE_CHOICE, CONFIG_TYPE_RATIO };
-enum config_flag { CONFIG_SECRET = 1, CONFIG_REQUIRED = 2, CONFIG_PLANNED = 4, CONFIG_PLAIN_NAME = 8 };
+enum config_flag { CONFIG_SECRET = 1, CONFIG_REQUIRED = 2, CONFIG_PLANNED = 4, CONFIG_PLAIN_NAME = 8, CONFIG_LINES = 64 };
 
 struct config_row {
 	const char *name; /* without the prefix */

@@ -19,6 +19,8 @@ static const char *const log_levels[] = {[LOG_LEVEL_DEBUG] = "debug",
                                          NULL};
 static const char *const log_formats[] = {[LOG_FORMAT_JSON] = "json", [LOG_FORMAT_TEXT] = "text", NULL};
 static const char *const cache_backends[] = {[CACHE_BACKEND_MEMORY] = "memory", [CACHE_BACKEND_REDIS] = "redis", NULL};
+static const char *const jwt_algorithms[] = {
+    [JWT_HS256] = "HS256", [JWT_EDDSA] = "EdDSA", [JWT_ES256] = "ES256", [JWT_RS256] = "RS256", NULL};
 static const char *const cors_policies[] = {
     [CORS_OFF] = "off",       [CORS_DEVELOPMENT] = "development", [CORS_PRODUCTION] = "production",
     [CORS_PUBLIC] = "public", [CORS_INTERNAL] = "internal",       NULL};
@@ -35,7 +37,7 @@ const char *const config_environments[] = {[ENVIRONMENT_DEVELOPMENT] = "developm
                                            NULL};
 
 /* The words of config.def's flags column. */
-enum { SECRET = CONFIG_SECRET, REQUIRED = CONFIG_REQUIRED, PLANNED = CONFIG_PLANNED, PLAIN = CONFIG_PLAIN_NAME };
+enum { SECRET = CONFIG_SECRET, REQUIRED = CONFIG_REQUIRED, PLANNED = CONFIG_PLANNED, PLAIN = CONFIG_PLAIN_NAME, LINES = CONFIG_LINES };
 
 #define BOUNDS_INT(low, high) .min = (low), .max = (high)
 #define BOUNDS_TEXT(low, high) .min = (low), .max = (high)
@@ -185,7 +187,8 @@ parse_text(const struct config_row *row, const char *text, const char **value_r,
 		return false;
 	}
 	for (size_t i = 0; i < length; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+		bool line_end = text[i] == '\n' || text[i] == '\r';
+		if (((unsigned char)text[i] < 0x20 || text[i] == 0x7f) && !(line_end && (row->flags & CONFIG_LINES))) {
 			buf_printf(why, "contains a control character (byte %zu); remove it: a line break or a tab, most often",
 			           i + 1);
 			return false;

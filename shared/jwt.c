@@ -1,28 +1,19 @@
 /*
  * jwt.c - see jwt.h. One table says which claim is which member of struct jwt_claims; making and checking both walk
- * it. Nothing of the payload is looked at before the signature was found right. aud is the issuer's name as one
- * string: this program talks to itself, so the array form of RFC 7519 is not taken.
+ * it. aud is the issuer's name as one string: this program talks to itself, so the array form of RFC 7519 is not taken.
  */
 #include "jwt.h"
 
-#include "crypto.h"
 #include "json_read.h"
 #include "json_write.h"
 #include "uuid.h"
 
-enum { KID_BYTES = 8, LEEWAY_S = 60 };
+enum { LEEWAY_S = 60 };
 
 static const char token_type[] = "at+jwt";
 
-struct jwt_key {
-	const char *algorithm; /* the only one that this key is used with */
-	char kid[2 * KID_BYTES + 1];
-	struct crypto_hmac *hmac;
-	struct buf header; /* encoded, with the dot */
-};
-
 struct jwt_keys {
-	struct jwt_key keys[JWT_KEYS_MAX]; /* the first signs */
+	struct jws_key *keys[JWT_KEYS_MAX]; /* the first signs */
 	int count;
 	char *issuer;
 };
@@ -49,46 +40,44 @@ static const struct claim_row {
     {"exp", offsetof(struct jwt_claims, expires_at), CLAIM_INTEGER, true},
 };
 
-static void
-key_init(struct jwt_key *key, struct slice secret)
+static bool
+add_key(struct jwt_keys *keys, struct jws_key *key)
 {
-	uint8_t digest[CRYPTO_SHA256_SIZE];
-	struct buf text = {0};
-	struct json_writer json;
+	if (key)
+		keys->keys[keys->count++] = key;
+	return key != NULL;
+}
 
-	crypto_sha256(secret, digest);
-	crypto_hex(digest, KID_BYTES, key->kid);
-	crypto_wipe(digest, sizeof(digest));
-	key->algorithm = "HS256";
-	key->hmac = crypto_hmac_new(secret);
-
-	json_write_begin(&json, &text);
-	json_write_object_open(&json);
-	json_write_member_text(&json, "alg", key->algorithm);
-	json_write_member_text(&json, "typ", token_type);
-	json_write_member_text(&json, "kid", key->kid);
-	json_write_object_close(&json);
-	crypto_base64url_encode(&key->header, buf_slice(&text));
-	buf_add_byte(&key->header, '.');
-	buf_free(&text);
+static bool
+add_keys(struct jwt_keys *keys, const struct jwt_setup *setup, const char **why_r)
+{
+	if (setup->key.data && !add_key(keys, jws_key_of_pem(setup->key, NULL, why_r)))
+		return false;
+	*why_r = "is shorter than 32 characters";
+	for (int i = 0; i < setup->secret_count; i++)
+		if (!add_key(keys, jws_key_of_secret(setup->secrets[i], NULL)))
+			return false;
+	if (setup->previous_key.data && !add_key(keys, jws_key_of_pem(setup->previous_key, NULL, why_r)))
+		return false;
+	*why_r = "is a public key, which cannot sign";
+	return jws_key_can_sign(keys->keys[0]);
 }
 
 struct jwt_keys *
-jwt_keys_new(const struct slice *secrets, int count, const char *issuer)
+jwt_keys_new(const struct jwt_setup *setup, const char **why_r)
 {
+	int count = setup->secret_count + (setup->key.data != NULL) + (setup->previous_key.data != NULL);
 	struct jwt_keys *keys;
 
-	if (count < 1 || count > JWT_KEYS_MAX || !issuer || !*issuer)
+	*why_r = "there is no key that signs, or no name for the issuer";
+	if ((!setup->key.data && setup->secret_count < 1) || count > JWT_KEYS_MAX || !setup->issuer || !*setup->issuer)
 		return NULL;
-	for (int i = 0; i < count; i++)
-		if (secrets[i].len < JWT_SECRET_MIN)
-			return NULL;
 	keys = mem_zero(sizeof(*keys));
-	keys->count = count;
-	keys->issuer = mem_string(issuer);
-	for (int i = 0; i < count; i++)
-		key_init(&keys->keys[i], secrets[i]);
-	return keys;
+	keys->issuer = mem_string(setup->issuer);
+	if (add_keys(keys, setup, why_r))
+		return keys;
+	jwt_keys_free(keys);
+	return NULL;
 }
 
 void
@@ -96,12 +85,25 @@ jwt_keys_free(struct jwt_keys *keys)
 {
 	if (!keys)
 		return;
-	for (int i = 0; i < keys->count; i++) {
-		crypto_hmac_free(keys->keys[i].hmac);
-		buf_free(&keys->keys[i].header);
-	}
+	for (int i = 0; i < keys->count; i++)
+		jws_key_free(keys->keys[i]);
 	free(keys->issuer);
 	free(keys);
+}
+
+void
+jwt_keys_write(const struct jwt_keys *keys, struct buf *out)
+{
+	struct json_writer json;
+
+	json_write_begin(&json, out);
+	json_write_object_open(&json);
+	json_write_key(&json, "keys");
+	json_write_array_open(&json);
+	for (int i = 0; i < keys->count; i++)
+		jws_key_write(keys->keys[i], &json);
+	json_write_array_close(&json);
+	json_write_object_close(&json);
 }
 
 static void
@@ -126,13 +128,11 @@ write_claims(struct json_writer *json, const struct jwt_claims *claims)
 void
 jwt_create(const struct jwt_keys *keys, const struct jwt_claims *claims, struct buf *out)
 {
-	const struct jwt_key *key = &keys->keys[0];
 	struct jwt_claims all = *claims;
 	char made[UUID_TEXT_SIZE];
-	uint8_t bytes[CRYPTO_SHA256_SIZE];
+	uint8_t bytes[UUID_SIZE];
 	struct buf payload = {0};
 	struct json_writer json;
-	size_t start = out->len;
 
 	if (!all.jti.data) {
 		uuid_new(made);
@@ -145,50 +145,8 @@ jwt_create(const struct jwt_keys *keys, const struct jwt_claims *claims, struct 
 	json_write_member_text(&json, "aud", keys->issuer);
 	write_claims(&json, &all);
 	json_write_object_close(&json);
-
-	buf_add_slice(out, buf_slice(&key->header));
-	crypto_base64url_encode(out, buf_slice(&payload));
-	crypto_hmac_sign(key->hmac, (struct slice){out->data + start, out->len - start}, bytes);
-	buf_add_byte(out, '.');
-	crypto_base64url_encode(out, (struct slice){(const char *)bytes, sizeof(bytes)});
+	jws_sign(keys->keys[0], token_type, buf_slice(&payload), out);
 	buf_free(&payload);
-}
-
-/* The three parts, and what is signed: the first two with the dot between them. */
-struct token {
-	struct slice header, payload, signature, signed_text;
-};
-
-static bool
-split(struct slice text, struct token *token_r)
-{
-	const char *end, *first, *second;
-
-	if (text.len == 0 || text.len > JWT_SIZE_MAX)
-		return false;
-	end = text.data + text.len;
-	first = memchr(text.data, '.', text.len);
-	second = first ? memchr(first + 1, '.', (size_t)(end - first - 1)) : NULL;
-	if (!second)
-		return false;
-	token_r->header = (struct slice){text.data, (size_t)(first - text.data)};
-	token_r->payload = (struct slice){first + 1, (size_t)(second - first - 1)};
-	token_r->signature = (struct slice){second + 1, (size_t)(end - second - 1)};
-	token_r->signed_text = (struct slice){text.data, (size_t)(second - text.data)};
-	return true;
-}
-
-/* Base64url of a strict JSON object; json_parse() refuses duplicate members. */
-static bool
-decode_object(struct slice text, struct arena *arena, struct json *json_r)
-{
-	uint8_t *bytes = arena_alloc(arena, text.len);
-	struct json_error error;
-	size_t len;
-
-	return crypto_base64url_decode(text, bytes, &len) &&
-	       json_parse(arena, (struct slice){(const char *)bytes, len}, json_r, &error) &&
-	       json_type(json_r, 0) == JSON_OBJECT;
 }
 
 /* Absent unless the member is a string. */
@@ -198,44 +156,6 @@ get_text(const struct json *json, const char *name, struct arena *arena)
 	int at = json_get(json, 0, name);
 
 	return at == JSON_NONE || json_type(json, at) != JSON_STRING ? SLICE_NONE : json_string(json, at, arena);
-}
-
-static enum jwt_result
-find_key(const struct jwt_keys *keys, struct slice encoded, struct arena *arena, const struct jwt_key **key_r)
-{
-	/* Members that would let a token say where its key is or how it must be read. */
-	static const char *const refused[] = {"crit", "jku", "jwk", "x5u", "x5c", "b64", "zip"};
-	struct json header;
-	struct slice kid, algorithm;
-
-	if (!decode_object(encoded, arena, &header))
-		return JWT_MALFORMED;
-	for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
-		if (json_get(&header, 0, refused[i]) != JSON_NONE)
-			return JWT_MALFORMED;
-	if (!slice_is(get_text(&header, "typ", arena), token_type))
-		return JWT_MALFORMED;
-	kid = get_text(&header, "kid", arena);
-	algorithm = get_text(&header, "alg", arena);
-	for (int i = 0; i < keys->count; i++) {
-		*key_r = &keys->keys[i];
-		if (slice_is(kid, (*key_r)->kid))
-			return slice_is(algorithm, (*key_r)->algorithm) ? JWT_VALID : JWT_BAD_ALGORITHM;
-	}
-	return JWT_UNKNOWN_KEY;
-}
-
-static enum jwt_result
-check_signature(const struct jwt_key *key, const struct token *token, struct arena *arena)
-{
-	uint8_t *given = arena_alloc(arena, token->signature.len);
-	uint8_t expected[CRYPTO_SHA256_SIZE];
-	size_t len;
-
-	if (!crypto_base64url_decode(token->signature, given, &len))
-		return JWT_MALFORMED;
-	crypto_hmac_sign(key->hmac, token->signed_text, expected);
-	return len == sizeof(expected) && crypto_equal(given, expected, len) ? JWT_VALID : JWT_BAD_SIGNATURE;
 }
 
 static enum jwt_result
@@ -307,18 +227,15 @@ enum jwt_result
 jwt_verify(const struct jwt_keys *keys, struct slice text, int64_t now_s, struct arena *arena,
            struct jwt_claims *claims_r)
 {
-	const struct jwt_key *key = NULL;
-	struct token token;
+	struct slice bytes;
 	struct json payload;
-	enum jwt_result result;
+	struct json_error error;
+	enum jwt_result result = jws_verify(keys->keys, keys->count, text, token_type, arena, &bytes);
 
-	if (!split(text, &token))
-		return JWT_MALFORMED;
-	if ((result = find_key(keys, token.header, arena, &key)) != JWT_VALID)
+	if (result != JWT_VALID)
 		return result;
-	if ((result = check_signature(key, &token, arena)) != JWT_VALID)
-		return result;
-	if (!decode_object(token.payload, arena, &payload))
+	/* json_parse() refuses members that are there twice. */
+	if (!json_parse(arena, bytes, &payload, &error) || json_type(&payload, 0) != JSON_OBJECT)
 		return JWT_MALFORMED;
 	if ((result = check_names(&payload, keys->issuer, arena)) != JWT_VALID)
 		return result;

@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "config.h"
 #include "db.h"
+#include "jwt.h"
 #include "openapi.h"
 #include "rows.h"
 
@@ -88,8 +89,9 @@ api_openapi(struct request *request)
 enum step
 api_jwks(struct request *request)
 {
-	/* Tokens are signed with a shared secret (HS256): there is no public key to show. */
-	return constant(request, SLICE("{\"keys\":[]}"));
+	jwt_keys_write(request->worker->jwt_keys, &request->reply);
+	request->status = 200;
+	return STEP_NEXT;
 }
 
 /* The document for people: one page without anything from elsewhere. */

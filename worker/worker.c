@@ -180,14 +180,23 @@ static bool
 set_up_identity(struct worker *worker)
 {
 	const struct heritage *heritage = worker->heritage;
+	const struct config *config = worker->config;
 	struct slice secrets[2] = {slice_of(heritage->secret), slice_of(heritage->previous_secret)};
+	int count = secrets[1].len ? 2 : 1, unused = *config->jwt_key ? 1 : 0;
+	/* With a key pair SECRET signs no tokens, but PREVIOUS_SECRET may have done so. */
+	struct jwt_setup setup = {.key = unused ? slice_of(config->jwt_key) : SLICE_NONE,
+	                          .previous_key = *config->jwt_previous_key ? slice_of(config->jwt_previous_key) : SLICE_NONE,
+	                          .secrets = secrets + unused,
+	                          .secret_count = count - unused,
+	                          .issuer = "agentd"};
+	const char *why = "";
 
-	worker->jwt_keys = jwt_keys_new(secrets, secrets[1].len ? 2 : 1, "agentd");
-	worker->refresh_keys = refresh_keys_new(secrets, secrets[1].len ? 2 : 1);
+	worker->jwt_keys = jwt_keys_new(&setup, &why);
+	worker->refresh_keys = refresh_keys_new(secrets, count);
 	worker->tokens = token_cache_new(heritage->hash_key);
 	worker->passwords = password_pool_new(worker->base, PASSWORD_THREADS, PASSWORD_QUEUE);
 	if (!worker->jwt_keys || !worker->passwords)
-		log_error("worker", "cannot start: identity", LOG_TEXT("hint", "is AGENTD_SECRET shorter than 32 characters?"));
+		log_error("worker", "cannot start: identity", LOG_TEXT("reason", why));
 	return worker->jwt_keys && worker->passwords;
 }
 

@@ -140,6 +140,10 @@ def tenant(t):
     return t.make("POST", "/tenants", {"name": fresh("tenant")})["name"]
 
 
+def session(t):
+    return t.make("POST", "/auth/login", {"username": t.username, "password": t.password, "tenant_name": t.name})
+
+
 # Open to everyone.
 
 
@@ -153,7 +157,22 @@ def _login(t):
     return Request({"username": t.username, "password": t.password, "tenant_name": t.name})
 
 
+@request("refresh")
+def _refresh(t):
+    return Request({"refresh_token": session(t)["refresh_token"]})
+
+
 # About who asks.
+
+
+@request("logout", "listSessions")
+def _own_session(_):
+    return Request(ok=(403,))  # the roles of test_rbac.py are keys, which have none
+
+
+@request("endSession")
+def _session(t):
+    return Request(id=session(t)["session"], ok=(403,), foreign=(403,))
 
 
 @request("me", "listKeys", "listRoles")

@@ -15,11 +15,11 @@
 
 /* Rows that anyone may call. Who adds one says here that it shows nothing and changes nothing. */
 static const char *const open_rows[] = {"root",    "livez", "readyz", "startupz", "health",
-                                        "openapi", "docs",  "jwks",   "login"};
+                                        "openapi", "docs",  "jwks",   "login",    "refresh"};
 
 /* Rows without a permission of their own: they are about who asks. */
-static const char *const own_rows[] = {"me",     "verifyToken", "createKey", "listKeys",
-                                       "getKey", "revokeKey",   "listRoles"};
+static const char *const own_rows[] = {"me",        "verifyToken", "createKey", "listKeys",     "getKey",
+                                       "revokeKey", "listRoles",   "logout",    "listSessions", "endSession"};
 
 static bool
 is_in(const char *const *list, size_t count, const char *text)
