@@ -108,13 +108,21 @@ row_ordinal(const PGresult *rows, int row)
 	return (int)strtol(PQgetvalue(rows, row, 0), NULL, 10);
 }
 
+static bool
+has_ordinals(const struct db_execution *execution)
+{
+	const struct query *query = &query_table[execution->query];
+
+	return query->kind == QUERY_KIND_BATCH && !query->shared;
+}
+
 /* Rows come ordered by ordinal; each call gets its run of them, which may be empty. Moves result on to the next call. */
 static void
 next_rows(const struct db_execution *execution, int ordinal, struct db_result *result)
 {
-	bool batch = query_table[execution->query].kind == QUERY_KIND_BATCH;
+	bool batch = has_ordinals(execution);
 	int total = PQntuples(execution->rows);
-	int next = result->first + result->count;
+	int next = batch ? result->first + result->count : 0;
 
 	result->first = next;
 	while (next < total && (!batch || row_ordinal(execution->rows, next) == ordinal))
@@ -130,7 +138,7 @@ all_rows(const struct db_execution *execution)
 	                          .message = "",
 	                          .constraint = "",
 	                          .rows = execution->rows,
-	                          .skip = query_table[execution->query].kind == QUERY_KIND_BATCH ? 1 : 0};
+	                          .skip = has_ordinals(execution) ? 1 : 0};
 }
 
 static void

@@ -47,6 +47,7 @@ struct query {
 	int statement_count;
 	int parallel;  /* executions of a batch that may be in flight at once, each on its own connection */
 	int gather_ms; /* between two executions at least: what comes meanwhile goes with the next; 0: no pause */
+	bool shared;   /* all calls of a batch get the same rows, which have no ordinal */
 };
 
 enum { QUERY_PARAMS_MAX = 32 };

@@ -51,7 +51,7 @@ api_task_prepare(struct request *request, struct call *call)
 	call_set(call, "lease_own_ms", task_input_ms(call_field(call, "lease_s")->text, &request->arena));
 	set_retry(request, call);
 	if (!call_value(call, "unique_key").data && !call_value(call, "concurrency_key").data &&
-	    !call_value(call, "requires").data) {
+	    !call_value(call, "requires").data && !call_value(call, "run_at").data) {
 		call_switch(call, QUERY_TASK_CREATE);
 		call_set(call, "event", task_made_event(call));
 	}

@@ -43,16 +43,6 @@ write_value(struct buf *out, struct slice value, bool quoted)
 		buf_add_slice(out, value);
 }
 
-static void
-write_time(struct buf *out, struct slice time)
-{
-	char text[40];
-
-	if (time.data)
-		rows_format_time(time, text);
-	write_value(out, time.data ? slice_of(text) : SLICE_NONE, true);
-}
-
 struct slice
 task_made_event(struct call *call)
 {
@@ -77,6 +67,7 @@ void
 task_made_write(struct call *call, const struct db_result *result)
 {
 	struct buf *out = &call->out;
+	char created_at[40];
 
 	call->status = 201;
 	(void)buf_reserve(out, 1000);
@@ -86,9 +77,8 @@ task_made_write(struct call *call, const struct db_result *result)
 	}
 	buf_add_text(out, rest);
 	write_value(out, call_field(call, "lease_s")->text, false);
-	buf_add_text(out, ",\"run_at\":");
-	write_time(out, db_get(result, 0, "run_at"));
-	buf_add_text(out, ",\"created_at\":");
-	write_time(out, db_get(result, 0, "created_at"));
-	buf_add_byte(out, '}');
+	buf_add_text(out, ",\"run_at\":null,\"created_at\":\"");
+	rows_format_time(db_get(result, 0, "created_at"), created_at);
+	buf_add_text(out, created_at);
+	buf_add_text(out, "\"}");
 }

@@ -3,7 +3,7 @@
  *
  * A statement that hands a new row back, and composes its event, costs twice as much as one that only stores it
  * (measured: arrays of 100), and there is nothing in the row that was not sent, but for the time. Tasks that PostgreSQL
- * has to judge (a unique_key and the like) are answered from their rows.
+ * has to judge (a unique_key, a run_at and the like) are answered from their rows.
  */
 #ifndef AGENTD_TASK_MADE_H
 #define AGENTD_TASK_MADE_H

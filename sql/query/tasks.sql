@@ -14,36 +14,36 @@
 
 -- name: task_create :batch
 -- parallel: 2
--- Many independent tasks in one statement; a task with a run_at in the future waits for the keeper. Rows of two
--- executions never meet, so a second connection commits while the first fills its next batch. The answer is what was
--- asked for: worker/task_made.c writes it, and the event, from what it sent. What most tasks leave to the defaults
--- arrives as arrays without elements, which unnest fills with NULL.
+-- answer: shared
+-- Many independent tasks that may be leased from now on, in one statement. Rows of two executions never meet, so a second
+-- connection commits while the first fills its next batch. The answer is what was asked for: worker/task_made.c writes it,
+-- and the event, from what it sent. What most tasks leave to the defaults arrives as arrays without elements, which unnest
+-- fills with NULL.
 WITH made AS (
     INSERT INTO tasks (tenant, id, queue, role, agent_id, status, description, input_data, priority, max_retries,
-        timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms,
+        timeout_ms, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms,
         created_at)
     SELECT tenant, id, queue, role, agent_id, 'pending', description, input_data, priority, max_retries,
-        timeout_s * 1000, run_at::timestamptz,
-        CASE WHEN run_at IS NULL OR run_at::timestamptz <= now() THEN now() END, labels,
+        timeout_s * 1000, now(), labels,
         coalesce(retry_backoff, 'exponential'), coalesce(retry_base_ms, 1000), coalesce(retry_max_ms, 60000),
         coalesce(retry_jitter, true), lease_own_ms, now()
     FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],
         @description::text[], @input_data::json[], @priority::int[], @max_retries::int[], @timeout_s::int[],
-        @run_at::text[], @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
+        @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
         @retry_jitter::bool[], @lease_own_ms::int[])
-        AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries, timeout_s, run_at,
-            labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms)
+        AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries, timeout_s, labels,
+            retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms)
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT tenant, now(), NULL, '[' || string_agg(event, ',') || ']'
     FROM unnest(@tenant::int[], @event::text[]) AS r(tenant, event) GROUP BY tenant
 )
-SELECT ord, now() AS created_at, run_at::timestamptz AS run_at
-FROM unnest(@tenant::int[], @run_at::text[]) WITH ORDINALITY AS r(tenant, run_at, ord);
+SELECT now() AS created_at;
 
 -- name: task_create_special :batch
--- Tasks with a unique_key, a concurrency_key or capabilities that they require. A unique_key that a live task has makes
--- no other: the live one is answered with 200, or refused with 409, as the request says.
+-- Tasks with a run_at (the keeper makes them ready), a unique_key, a concurrency_key or capabilities that they require. A
+-- unique_key that a live task has makes no other: the live one is answered with 200, or refused with 409, as the request
+-- says.
 WITH req AS MATERIALIZED (
     SELECT *, concurrency_key IS NOT NULL OR requires IS NOT NULL AS special
     FROM unnest(@tenant::int[], @id::uuid[], @queue::text[], @role::text[], @agent_id::text[],

@@ -216,6 +216,8 @@ WITH gone AS (
     DELETE FROM workflows w
     WHERE w.tenant = @tenant::int AND w.id = @id::uuid AND w.status NOT IN ('pending', 'running')
     RETURNING w.tenant, w.id
+), its AS (
+    DELETE FROM tasks t USING w WHERE t.tenant = w.tenant AND t.workflow_id = w.id
 ), a AS (
     INSERT INTO {AUDIT}
     SELECT w.tenant, now(), @actor::text, 'workflow.delete', 'workflow', w.id, NULL::json, @address::text, @request_id::text

@@ -32,8 +32,8 @@ start(int pool_size, int statement_timeout_ms)
 static struct db_answer *
 ask_task(const char *id, const char *run_at)
 {
-	return ASK(TASK_CREATE, "id", id, "queue", "sena", "role", "sena", "description", id, "priority", "5",
-	           "max_retries", "3", "run_at", run_at, "event", "{}");
+	return ASK(TASK_CREATE_SPECIAL, "id", id, "queue", "sena", "role", "sena", "description", id, "priority", "5",
+	           "max_retries", "3", "run_at", run_at);
 }
 
 static struct db_answer *
@@ -142,7 +142,7 @@ test_columns_have_names_and_types(void **state UNUSED)
 	db_send(fixture.db, QUERY_TASK_LEASE, lease->values, look_at_columns, &looked);
 	db_fixture_wait(&fixture);
 	assert_true(looked);
-	assert_int_equal(db_param(QUERY_TASK_CREATE, "no_such"), -1);
+	assert_int_equal(db_param(QUERY_TASK_CREATE_SPECIAL, "no_such"), -1);
 }
 
 static void
@@ -159,7 +159,7 @@ test_values_arrive_as_they_were(void **state UNUSED)
 	large[1000000] = '\0';
 	for (int i = 0; i < 4; i++) {
 		uuid_new(ids[i]);
-		answers[i] = ASK(TASK_CREATE, "event", "{}", "id", ids[i], "queue", "q", "role", i == 1 ? NULL : "", "description",
+		answers[i] = ASK(TASK_CREATE_SPECIAL, "id", ids[i], "queue", "q", "role", i == 1 ? NULL : "", "description",
 		                 i == 2 ? "" : odd, "input_data",
 		                 i == 3 ? large
 		                 : i    ? "null"
@@ -196,7 +196,7 @@ test_calls_of_one_turn_go_together(void **state UNUSED)
 	assert_int_equal(db_pending(fixture.db), 1000);
 	db_fixture_wait(&fixture);
 	for (int i = 0; i < 1000; i++)
-		db_answer_expect(answers[i], 0, "run_at", answers[i]->values[db_param(QUERY_TASK_CREATE, "run_at")].data);
+		db_answer_expect(answers[i], 0, "run_at", answers[i]->values[db_param(QUERY_TASK_CREATE_SPECIAL, "run_at")].data);
 	assert_int_equal(DB_BATCH_MAX, 512);
 	assert_string_equal(SQL("SELECT count(DISTINCT xmin::text) FROM tasks"), "2");
 }
