@@ -51,6 +51,7 @@ def environment_of(folder, with_tls):
         AGENTD_PREVIOUS_SECRET=SECRETS["the signing secret before"],
         AGENTD_DB_PASSWORD=SECRETS["the database's password"])
     if with_tls:
+        environment.update(AGENTD_JWT_ALGORITHM="ES256", AGENTD_JWT_KEY_FILE=f"{folder}/tls/jwt.pem")
         environment.update(AGENTD_TLS_CERT_FILE=f"{folder}/tls/cert.pem", AGENTD_TLS_KEY_FILE=f"{folder}/tls/key.pem")
     if IS_ROOT:
         environment["AGENTD_USER"] = "nobody"
@@ -67,6 +68,8 @@ def start(folder, with_tls):
              "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
              "-keyout", f"{folder}/tls/key.pem", "-out", f"{folder}/tls/cert.pem"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+                        "-out", f"{folder}/tls/jwt.pem"], check=True, stderr=subprocess.DEVNULL)
         os.chmod(f"{folder}/tls/key.pem", 0o644)
     server = subprocess.Popen([os.environ["AGENTD"], "--embedded"], env=environment_of(folder, with_tls), cwd=folder,
                               stderr=subprocess.PIPE)
@@ -197,6 +200,9 @@ def test_memory(processes, port, folder, with_tls):
               [name for name in memory if holds(memory[name], SECRETS[secret])])
     for secret in ("the signing secret", "the signing secret before"):
         check(f"the keeper does not have {secret}", not holds(memory["keeper"], SECRETS[secret]))
+    if with_tls:
+        key = read(f"{folder}/tls/jwt.pem").decode().splitlines()[1]
+        check("nor the key that signs tokens", not holds(memory["keeper"], key) and holds(memory["master"], key))
 
     kept, status, answer = ask(port, folder, with_tls, "POST", "/api/v1/auth/login",
                                {"username": "admin", "password": PASSWORD})
