@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ SECRETS = {
 }
 LARGEST = 1 << 30  # a sanitizer reserves more than can be read
 LANDLOCK_CREATE_RULESET = 444
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
 count = 0
 failed = 0
 
@@ -235,7 +238,35 @@ def test(with_tls):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def without_seccomp():
+    """Between fork and exec: what a container does that refuses the system call seccomp."""
+    number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+    load, if_equal, answer = 0x20, 0x15, 0x06
+    refuse, allow = 0x00050000 | 1, 0x7FFF0000
+    code = b"".join(struct.pack("HBBI", *line) for line in (
+        (load, 0, 0, 0), (if_equal, 0, 1, number), (answer, 0, 0, refuse), (answer, 0, 0, allow)))
+    text = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(text))
+    libc = ctypes.CDLL(None)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, 2, program, 0, 0):
+        raise OSError("the filter of the test is refused")
+
+
+def test_refused():
+    folder = tempfile.mkdtemp(prefix="agentd-containment-")
+    os.chmod(folder, 0o755)
+    os.mkdir(f"{folder}/log")
+    os.chmod(f"{folder}/log", 0o777)
+    environment = environment_of(folder, False)
+    ended = subprocess.run([os.environ["AGENTD"], "--embedded"], env=environment, cwd=folder, capture_output=True,
+                           check=False, timeout=60, preexec_fn=without_seccomp)
+    check("without seccomp the node does not start, and says what to do",
+          ended.returncode == 1 and b"AGENTD_SANDBOX=off" in ended.stderr, ended)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
+    test_refused()
     for with_tls in (False, True):
         print(f"# {'TLS' if with_tls else 'plain HTTP'}", flush=True)
         test(with_tls)
