@@ -16,6 +16,7 @@
 #include "migrate.h"
 #include "proctitle.h"
 #include "sandbox.h"
+#include "secrets.h"
 #include "throttle.h"
 #include "user.h"
 
@@ -141,17 +142,6 @@ start_database(struct master *master)
 	return false;
 }
 
-/* What was needed to start only; a worker that is broken into shall not have it. */
-static void
-forget_secrets(const struct config *config)
-{
-	static const enum config_setting settings[] = {SETTING_SECRET, SETTING_DATABASE_URL, SETTING_DB_PASSWORD,
-	                                               SETTING_ADMIN_PASSWORD};
-
-	for (size_t i = 0; i < ARRAY_LENGTH(settings); i++)
-		config_forget(config, settings[i]);
-}
-
 static bool
 prepare_confinement(const struct config *config)
 {
@@ -186,7 +176,7 @@ start(struct master *master)
 	if (!migrate_up(master->heritage.direct_url, MIGRATE_LATEST) ||
 	    !user_first_admin(master->heritage.direct_url, config->admin_username, config->admin_password))
 		return false;
-	forget_secrets(config);
+	secrets_forget_used(config);
 	return true;
 }
 

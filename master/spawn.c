@@ -3,12 +3,12 @@
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
-#include "crypto.h"
 #include "landlock.h"
 #include "log.h"
 #include "master.h"
 #include "proctitle.h"
 #include "sandbox.h"
+#include "secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,24 +46,6 @@ close_others(struct master *master)
 			close(master->children[i].status_fd);
 	close(master->lifeline[1]);
 	close(master->lock_fd);
-}
-
-static void
-wipe(const char *secret)
-{
-	crypto_wipe((char *)(uintptr_t)secret, strlen(secret));
-}
-
-/* This process's copies of what only others need. */
-static void
-forget_secrets(const struct heritage *heritage, const struct service_kind *kind)
-{
-	if (heritage->direct_url != heritage->database_url)
-		wipe(kind->serves ? heritage->direct_url : heritage->database_url);
-	if (kind->serves)
-		return;
-	wipe(heritage->secret);
-	wipe(heritage->previous_secret);
 }
 
 /* False: the kernel has no Landlock, which was said at the start. */
@@ -113,7 +95,7 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	confine_user(&master->user);
 	proctitle_set(child->name);
 	log_set_process(child->name);
-	forget_secrets(&heritage, kind);
+	secrets_forget_others(&heritage, kind);
 	heritage.process = child->name;
 	heritage.slot = child->slot;
 	heritage.index = child->index;

@@ -395,12 +395,18 @@ config_scrub(char **variables)
 	*kept = NULL;
 }
 
+bool
+config_is_secret(enum config_setting setting)
+{
+	return config_rows[setting].flags & CONFIG_SECRET;
+}
+
 void
 config_forget(const struct config *config, enum config_setting setting)
 {
 	char *text = (char *)(uintptr_t)config_value_text(&config_rows[setting], config);
 
-	INVARIANT(config_rows[setting].flags & CONFIG_SECRET);
+	INVARIANT(config_is_secret(setting));
 	explicit_bzero(text, strlen(text));
 }
 

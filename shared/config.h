@@ -65,6 +65,7 @@ MUST_CHECK struct config *config_load(char *const *variables, bool embedded, str
 void config_errors_free(struct config_errors *errors);
 /* Takes the variables that hold secrets out of `NAME=value` strings up to NULL, and wipes them there. */
 void config_scrub(char **variables);
+bool config_is_secret(enum config_setting setting);
 /* Wipes a secret that is needed no more: the setting is empty from here on. */
 void config_forget(const struct config *config, enum config_setting setting);
 /* Wipes the secrets first. NULL is fine. */

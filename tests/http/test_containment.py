@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ SECRETS = {
 }
 LARGEST = 1 << 30  # a sanitizer reserves more than can be read
 LANDLOCK_CREATE_RULESET = 444
+PR_SET_SECCOMP = 22
+PR_SET_NO_NEW_PRIVS = 38
 count = 0
 failed = 0
 
@@ -51,6 +54,7 @@ def environment_of(folder, with_tls):
         AGENTD_PREVIOUS_SECRET=SECRETS["the signing secret before"],
         AGENTD_DB_PASSWORD=SECRETS["the database's password"])
     if with_tls:
+        environment.update(AGENTD_JWT_ALGORITHM="ES256", AGENTD_JWT_KEY_FILE=f"{folder}/tls/jwt.pem")
         environment.update(AGENTD_TLS_CERT_FILE=f"{folder}/tls/cert.pem", AGENTD_TLS_KEY_FILE=f"{folder}/tls/key.pem")
     if IS_ROOT:
         environment["AGENTD_USER"] = "nobody"
@@ -67,6 +71,8 @@ def start(folder, with_tls):
              "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
              "-keyout", f"{folder}/tls/key.pem", "-out", f"{folder}/tls/cert.pem"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+                        "-out", f"{folder}/tls/jwt.pem"], check=True, stderr=subprocess.DEVNULL)
         os.chmod(f"{folder}/tls/key.pem", 0o644)
     server = subprocess.Popen([os.environ["AGENTD"], "--embedded"], env=environment_of(folder, with_tls), cwd=folder,
                               stderr=subprocess.PIPE)
@@ -197,6 +203,9 @@ def test_memory(processes, port, folder, with_tls):
               [name for name in memory if holds(memory[name], SECRETS[secret])])
     for secret in ("the signing secret", "the signing secret before"):
         check(f"the keeper does not have {secret}", not holds(memory["keeper"], SECRETS[secret]))
+    if with_tls:
+        key = read(f"{folder}/tls/jwt.pem").decode().splitlines()[1]
+        check("nor the key that signs tokens", not holds(memory["keeper"], key) and holds(memory["master"], key))
 
     kept, status, answer = ask(port, folder, with_tls, "POST", "/api/v1/auth/login",
                                {"username": "admin", "password": PASSWORD})
@@ -229,7 +238,35 @@ def test(with_tls):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def without_seccomp():
+    """Between fork and exec: what a container does that refuses the system call seccomp."""
+    number = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+    load, if_equal, answer = 0x20, 0x15, 0x06
+    refuse, allow = 0x00050000 | 1, 0x7FFF0000
+    code = b"".join(struct.pack("HBBI", *line) for line in (
+        (load, 0, 0, 0), (if_equal, 0, 1, number), (answer, 0, 0, refuse), (answer, 0, 0, allow)))
+    text = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(text))
+    libc = ctypes.CDLL(None)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, 2, program, 0, 0):
+        raise OSError("the filter of the test is refused")
+
+
+def test_refused():
+    folder = tempfile.mkdtemp(prefix="agentd-containment-")
+    os.chmod(folder, 0o755)
+    os.mkdir(f"{folder}/log")
+    os.chmod(f"{folder}/log", 0o777)
+    environment = environment_of(folder, False)
+    ended = subprocess.run([os.environ["AGENTD"], "--embedded"], env=environment, cwd=folder, capture_output=True,
+                           check=False, timeout=60, preexec_fn=without_seccomp)
+    check("without seccomp the node does not start, and says what to do",
+          ended.returncode == 1 and b"AGENTD_SANDBOX=off" in ended.stderr, ended)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
+    test_refused()
     for with_tls in (False, True):
         print(f"# {'TLS' if with_tls else 'plain HTTP'}", flush=True)
         test(with_tls)
