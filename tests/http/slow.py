@@ -98,15 +98,24 @@ def attack(node, path, options, folder):
     return most, highest
 
 
+def probe(node, during):
+    """A prober that has run as long as during() did, and what that returned."""
+    prober = Prober(node)
+    prober.start()
+    result = during()
+    prober.ended.set()
+    prober.join()
+    return prober, result
+
+
 def test(node, folder):
     workers, before = node.workers(), memory(node)
+    prober, _ = probe(node, lambda: time.sleep(2))
+    print(f"# nobody: /livez {len(prober.times_ms)} times, p99 {prober.p99():.1f} ms, longest {max(prober.times_ms):.1f} ms")
     for name, path, options in ATTACKS:
-        prober = Prober(node)
-        prober.start()
-        most, highest = attack(node, path, options, folder)
+        prober, (most, highest) = probe(
+            node, lambda path=path, options=options: attack(node, path, options, folder))
         grown = highest - before
-        prober.ended.set()
-        prober.join()
         print(f"# {name}: {most} connections at once, {grown // 1024} KiB more, /livez {len(prober.times_ms)} times, "
               f"p99 {prober.p99():.1f} ms, longest {max(prober.times_ms):.1f} ms")
         check(f"{name}: others are answered", len(prober.times_ms) > 20 and not prober.bad, prober.bad[:3])
