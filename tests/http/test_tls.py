@@ -141,13 +141,14 @@ def subject(node):
 
 def test_reload(node):
     before = connect(node)
+    check("one that ends within two weeks is warned of", node.logged("the certificate ends soon", 2))
     check("a connection of the first certificate", ask(before, "GET", "/livez")[0] == 200)
     workers = node.workers()
-    own_node.make_certificate(node.folder, "second")
+    own_node.make_certificate(node.folder, "second", 60)
     check("a new certificate is shown without a restart", own_node.until(lambda: subject(node) == "second", 20))
     check("by each worker", own_node.until(
-        lambda: {line["process"] for line in node.lines() if "certificate loaded" in line["message"]
-                 or line["message"] == "the certificate ends soon"} == {"worker 0", "worker 1"}))
+        lambda: {line["process"] for line in node.lines() if line["message"] == "new certificate loaded"} ==
+        {"worker 0", "worker 1"}, 20))
     check("the connection of the first lives on", ask(before, "GET", "/readyz")[0] == 200)
     broken = "the new certificate or key is of no use; the old one stays"
     for number, (name, spoil) in enumerate((("nonsense", spoil_with_nonsense), ("the key of another", spoil_with_key),
