@@ -77,6 +77,7 @@ say_too_many(const struct conn *conn)
 	problem_write(&body, &problem);
 	http_write_status(&answer, error_kind(problem.error)->status, conn->worker->now_us);
 	http_write_header(&answer, "X-Request-Id", problem.request_id);
+	http_write_guards(&answer, false);
 	http_write_header(&answer, "Content-Type", SLICE("application/problem+json"));
 	http_write_header(&answer, "Cache-Control", SLICE("no-store"));
 	http_write_header(&answer, "Connection", SLICE("close"));

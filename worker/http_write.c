@@ -167,6 +167,14 @@ http_write_header_int(struct buf *out, const char *name, int64_t value)
 }
 
 void
+http_write_guards(struct buf *out, bool own_policy)
+{
+	buf_add_slice(out, SLICE("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
+	if (!own_policy)
+		buf_add_slice(out, SLICE("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"));
+}
+
+void
 http_write_body(struct buf *out, int status, struct slice body, bool with_body)
 {
 	bool has_length = status >= 200 && status != 204;

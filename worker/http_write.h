@@ -15,6 +15,11 @@ void http_write_status(struct buf *out, int status, int64_t wall_us);
 void http_write_header(struct buf *out, const char *name, struct slice value);
 void http_write_header_int(struct buf *out, const char *name, int64_t value);
 /*
+ * What every answer has: browsers must not guess its type, nor tell others where it was; and unless the page brings a
+ * policy of its own, nothing in it runs, loads or is framed.
+ */
+void http_write_guards(struct buf *out, bool own_policy);
+/*
  * Content-Length, the empty line and the body. with_body false (HEAD, 304) writes the length of the body but not the
  * body; 1xx and 204 get neither length nor body.
  */

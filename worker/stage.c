@@ -281,19 +281,14 @@ is_unchanged(struct request *request, struct slice body)
 	return known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
 }
 
-/*
- * Nothing here is to be sniffed, framed, scripted or referred from; a page with a policy of its own brings it along.
- * What can be read by anyone may be kept by the client if it asks each time whether it still holds.
- */
+/* What can be read by anyone may be kept by the client if it asks each time whether it still holds. */
 static void
 write_security_headers(struct request *request, struct buf *out)
 {
 	const struct worker *worker = request->worker;
 	const struct conn *conn = request->conn;
 
-	buf_add_slice(out, SLICE("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"));
-	if (!request->own_policy)
-		buf_add_slice(out, SLICE("Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"));
+	http_write_guards(out, request->own_policy);
 	buf_add_text(out, request->static_reply.data ? "Cache-Control: no-cache\r\n" : "Cache-Control: no-store\r\n");
 	if (worker->config->hsts_s && (conn->tls || (!request->broken && forwarded_secure(&worker->trusted, &conn->peer,
 	                                                                                  &conn->parser, request->data))))

@@ -23,7 +23,7 @@ CONNECTIONS = 1000
 SECONDS = 60 if FULL else 4
 RATE = 200 if FULL else 500
 # On a machine that does many other things at once, a short run says little about a tail.
-P99_MS = 50 if FULL else 250
+P99_MS = 50 if FULL else 500
 # What a connection may cost: its buffers, and the kernel's are not counted.
 BYTES_PER_CONNECTION = 100 * 1024
 
@@ -98,22 +98,31 @@ def attack(node, path, options, folder):
     return most, highest
 
 
+def probe(node, during):
+    """A prober that has run as long as during() did, and what that returned."""
+    prober = Prober(node)
+    prober.start()
+    result = during()
+    prober.ended.set()
+    prober.join()
+    return prober, result
+
+
 def test(node, folder):
     workers, before = node.workers(), memory(node)
+    prober, _ = probe(node, lambda: time.sleep(2))
+    print(f"# nobody: /livez {len(prober.times_ms)} times, p99 {prober.p99():.1f} ms, longest {max(prober.times_ms):.1f} ms")
     for name, path, options in ATTACKS:
-        prober = Prober(node)
-        prober.start()
-        most, highest = attack(node, path, options, folder)
+        prober, (most, highest) = probe(
+            node, lambda path=path, options=options: attack(node, path, options, folder))
         grown = highest - before
-        prober.ended.set()
-        prober.join()
         print(f"# {name}: {most} connections at once, {grown // 1024} KiB more, /livez {len(prober.times_ms)} times, "
               f"p99 {prober.p99():.1f} ms, longest {max(prober.times_ms):.1f} ms")
         check(f"{name}: others are answered", len(prober.times_ms) > 20 and not prober.bad, prober.bad[:3])
         check(f"{name}: within {P99_MS} ms, 99 of 100", prober.p99() <= P99_MS, prober.p99())
         check(f"{name}: memory is bounded", grown <= CONNECTIONS * BYTES_PER_CONNECTION, grown)
         # Ranges are not served, so those connections end by themselves.
-        check(f"{name}: there were many", most >= CONNECTIONS // 2 or "-R" in options, most)
+        check(f"{name}: there were many", most >= CONNECTIONS // (2 if FULL else 4) or "-R" in options, most)
         check(f"{name}: all of them are gone", own_node.until(lambda: connections(node) == 0, 20), connections(node))
     check("no worker died", node.workers() == workers)
 

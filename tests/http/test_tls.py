@@ -14,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import warnings
 
 import own_node
@@ -118,6 +119,20 @@ def test_weak_things_are_refused(node):
     check("ALPN chooses http/1.1", "ALPN protocol: http/1.1" in text, text)
 
 
+def test_handshakes_that_do_not_end(node):
+    """The deadline of a head counts from the connection on, and nothing that trickles moves it."""
+    for name, beginning in (("nothing", b""), ("half of a hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")):
+        with socket.create_connection(("127.0.0.1", node.port), timeout=20) as link:
+            begun = time.monotonic()
+            link.sendall(beginning)
+            try:
+                ended = link.recv(100) == b""
+            except ConnectionError:
+                ended = True
+            took = time.monotonic() - begun
+        check(f"a handshake of {name} is closed at the deadline", ended and 1 < took < 10, took)
+
+
 def subject(node):
     _, text = s_client(node)
     found = re.search(r"subject=CN ?= ?(\S+)", text)
@@ -126,13 +141,14 @@ def subject(node):
 
 def test_reload(node):
     before = connect(node)
+    check("one that ends within two weeks is warned of", node.logged("the certificate ends soon", 2))
     check("a connection of the first certificate", ask(before, "GET", "/livez")[0] == 200)
     workers = node.workers()
-    own_node.make_certificate(node.folder, "second")
+    own_node.make_certificate(node.folder, "second", 60)
     check("a new certificate is shown without a restart", own_node.until(lambda: subject(node) == "second", 20))
     check("by each worker", own_node.until(
-        lambda: {line["process"] for line in node.lines() if "certificate loaded" in line["message"]
-                 or line["message"] == "the certificate ends soon"} == {"worker 0", "worker 1"}))
+        lambda: {line["process"] for line in node.lines() if line["message"] == "new certificate loaded"} ==
+        {"worker 0", "worker 1"}, 20))
     check("the connection of the first lives on", ask(before, "GET", "/readyz")[0] == 200)
     broken = "the new certificate or key is of no use; the old one stays"
     for number, (name, spoil) in enumerate((("nonsense", spoil_with_nonsense), ("the key of another", spoil_with_key),
@@ -201,9 +217,10 @@ commonName = supplied
 
 def main():
     warnings.simplefilter("ignore")  # asking for TLS 1.1 is the point
-    node = own_node.Node(tls=True, AGENTD_WORKERS="2", AGENTD_HSTS_S="600")
+    node = own_node.Node(tls=True, AGENTD_WORKERS="2", AGENTD_HSTS_S="600", AGENTD_HEADER_TIMEOUT_S="2")
     try:
-        for test in (test_versions, test_bodies, test_weak_things_are_refused, test_reload):
+        for test in (test_versions, test_bodies, test_weak_things_are_refused,
+                     test_handshakes_that_do_not_end, test_reload):
             test(node)
     finally:
         check("stops cleanly", node.stop() == 0)
