@@ -22,6 +22,7 @@
 #include "keycache.h"
 #include "log.h"
 #include "password_pool.h"
+#include "recall.h"
 #include "refresh.h"
 #include "request.h"
 #include "revocations.h"
@@ -150,6 +151,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	worker->now_us = clock_wall_us();
 	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
 	changes_tick(worker->changes);
+	if (worker->identities_changed) {
+		worker->identities_changed = false;
+		recall_refused(worker);
+	}
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
@@ -218,6 +223,7 @@ forget_identities(void *arg)
 {
 	struct worker *worker = arg;
 
+	worker->identities_changed = true;
 	revocations_clear(worker->revocations);
 	key_cache_clear(worker->keys);
 }
@@ -227,6 +233,7 @@ change_identities(void *arg, const struct change *change)
 {
 	struct worker *worker = arg;
 
+	worker->identities_changed = true;
 	revocations_take(worker->revocations, change);
 	key_cache_change(worker->keys, change);
 }
