@@ -64,6 +64,7 @@ forget_secrets(const struct heritage *heritage, const struct service_kind *kind)
 		return;
 	wipe(heritage->secret);
 	wipe(heritage->previous_secret);
+	wipe(heritage->config->jwt_key);
 }
 
 /* False: the kernel has no Landlock, which was said at the start. */

@@ -198,6 +198,7 @@ set_up_identity(struct worker *worker)
 	const char *why = "";
 
 	worker->jwt_keys = jwt_keys_new(&setup, &why);
+	config_forget(config, SETTING_JWT_KEY);
 	worker->refresh_keys = refresh_keys_new(secrets, count);
 	worker->tokens = token_cache_new(heritage->hash_key);
 	for (int i = 0; i < 2 && secrets[i].len; i++)
