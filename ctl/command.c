@@ -7,6 +7,7 @@
 
 const struct command_group command_groups[] = {
     {NULL, NULL, login_commands},
+    {"session", "where you are logged in", session_commands},
     {NULL, NULL, system_commands},
     {NULL, NULL, top_commands},
     {"workflow", "start workflows, watch them, and change their course", workflow_commands},

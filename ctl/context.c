@@ -126,6 +126,7 @@ choose_key(struct context *context, const json_t *stored)
 {
 	const char *key = not_empty(getenv("AGENTCTL_KEY")), *path = not_empty(getenv("AGENTCTL_KEY_FILE"));
 	const char *stored_key = not_empty(output_string(stored, "key", NULL));
+	enum ctl_exit code;
 	char *kept_for;
 	bool same;
 
@@ -142,7 +143,12 @@ choose_key(struct context *context, const json_t *stored)
 		return CTL_DONE;
 	}
 	free(kept_for);
-	return accept_key(context, mem_string(stored_key), "the stored key");
+	code = accept_key(context, mem_string(stored_key), "the stored key");
+	if (code == CTL_DONE && not_empty(output_string(stored, "refresh_token", NULL))) {
+		context->refresh = mem_string(output_string(stored, "refresh_token", ""));
+		context->expires_s = json_integer_value(json_object_get(stored, "expires_at"));
+	}
+	return code;
 }
 
 enum ctl_exit
@@ -167,6 +173,14 @@ context_open(const struct ctl *ctl, struct context *context_r)
 	return code == CTL_DONE ? choose_key(context_r, stored) : code;
 }
 
+static void
+wipe(char **text)
+{
+	if (*text)
+		private_file_wipe(*text, strlen(*text));
+	*text = NULL;
+}
+
 void
 context_close(struct context *context)
 {
@@ -175,30 +189,99 @@ context_close(struct context *context)
 	free(context->name);
 	free(context->server);
 	free(context->withheld_for);
-	if (context->key)
-		private_file_wipe(context->key, strlen(context->key));
+	wipe(&context->key);
+	wipe(&context->refresh);
 	*context = (struct context){0};
 }
 
 bool
-context_store(struct context *context, const char *username, const char *key)
+context_login_read(const json_t *answer, struct context_login *login_r)
 {
-	json_t *contexts = json_object_get(context->file, "contexts");
-	json_t *entry = json_object();
-	char *text, *why = NULL;
-	bool stored;
+	*login_r = (struct context_login){
+	    .key = not_empty(output_string(answer, "access_token", NULL)),
+	    .refresh = not_empty(output_string(answer, "refresh_token", NULL)),
+	    .expires_s = time(NULL) + json_integer_value(json_object_get(answer, "expires_in")),
+	};
+	return login_r->key != NULL;
+}
+
+void
+context_use(struct context *context, const struct context_login *login)
+{
+	char *key = mem_string(login->key), *refresh = login->refresh ? mem_string(login->refresh) : NULL;
+
+	wipe(&context->key);
+	wipe(&context->refresh);
+	context->key = key;
+	context->refresh = refresh;
+	context->expires_s = login->expires_s;
+}
+
+void
+context_reload(struct context *context)
+{
+	struct context fresh = {.path = context->path};
+	const json_t *stored;
+	struct context_login login;
+
+	if (load_file(&fresh) != CTL_DONE) {
+		json_decref(fresh.file);
+		return;
+	}
+	json_decref(context->file);
+	context->file = fresh.file;
+	stored = json_object_get(json_object_get(context->file, "contexts"), context->name);
+	login = (struct context_login){.key = not_empty(output_string(stored, "key", NULL)),
+	                               .refresh = not_empty(output_string(stored, "refresh_token", NULL)),
+	                               .expires_s = json_integer_value(json_object_get(stored, "expires_at"))};
+	if (login.key)
+		context_use(context, &login);
+}
+
+/* The entry of the context's name; made if there is none. */
+static json_t *
+entry_of(struct context *context)
+{
+	json_t *contexts = json_object_get(context->file, "contexts"), *entry;
 
 	if (!json_is_object(contexts)) {
 		contexts = json_object();
 		json_object_set_new(context->file, "contexts", contexts);
 	}
-	json_object_set_new(entry, "server", json_string(context->server));
-	if (username)
-		json_object_set_new(entry, "username", json_string(username));
-	if (key)
-		json_object_set_new(entry, "key", json_string(key));
-	json_object_set_new(contexts, context->name, entry);
-	if (key)
+	entry = json_object_get(contexts, context->name);
+	if (!json_is_object(entry)) {
+		entry = json_object();
+		json_object_set_new(contexts, context->name, entry);
+	}
+	return entry;
+}
+
+static void
+set_text(json_t *entry, const char *name, const char *text)
+{
+	if (text)
+		json_object_set_new(entry, name, json_string(text));
+	else
+		json_object_del(entry, name);
+}
+
+bool
+context_store(struct context *context, const struct context_login *login)
+{
+	json_t *entry = entry_of(context);
+	char *text, *why = NULL;
+	bool stored;
+
+	set_text(entry, "server", context->server);
+	if (!login || login->username)
+		set_text(entry, "username", login ? login->username : NULL);
+	set_text(entry, "key", login ? login->key : NULL);
+	set_text(entry, "refresh_token", login ? login->refresh : NULL);
+	if (login && login->refresh)
+		json_object_set_new(entry, "expires_at", json_integer(login->expires_s));
+	else
+		json_object_del(entry, "expires_at");
+	if (login && login->username)
 		json_object_set_new(context->file, "current_context", json_string(context->name));
 	text = json_dumps(context->file, JSON_INDENT(2));
 	INVARIANT(text);

@@ -4,6 +4,7 @@
 #include "context.h"
 #include "http.h"
 #include "output.h"
+#include "session.h"
 
 enum { ANSWER_MAX = 64 << 20, TIMEOUT_MS = 30000, CONNECT_TIMEOUT_MS = 5000 };
 
@@ -89,6 +90,7 @@ http_call_new(const struct ctl *ctl, const char *method, const char *path, char 
 	struct http_call *call = mem_zero(sizeof(*call));
 	char *url = NULL;
 
+	session_keep(ctl);
 	call->easy = curl_easy_init();
 	call->stream = open_memstream(&call->body, &call->body_len);
 	INVARIANT(call->easy && call->stream);

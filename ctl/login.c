@@ -56,7 +56,7 @@ ask_token(const struct ctl *ctl, const char *username, const char *password, jso
 	if (!body)
 		return output_error(CTL_USAGE, "cannot log in.", "the user name and the password must be UTF-8", NULL);
 	/* An old or foreign key must not decide about this request. */
-	context.key = NULL;
+	context.key = context.refresh = NULL;
 	context.key_origin = NULL;
 	anonymous.context = &context;
 	return http_request(&anonymous, "POST", "/auth/login", body, "cannot log in.", answer_r);
@@ -65,12 +65,13 @@ ask_token(const struct ctl *ctl, const char *username, const char *password, jso
 static enum ctl_exit
 store_token(const struct ctl *ctl, const char *username, const json_t *answer)
 {
-	const char *token = output_string(answer, "access_token", NULL);
+	struct context_login login;
 
-	if (!token || !*token)
+	if (!context_login_read(answer, &login))
 		return output_error(CTL_FAILED, "cannot log in.", "the answer has no access_token; is the server an agentd?",
 		                    NULL);
-	if (!context_store(ctl->context, username, token))
+	login.username = username;
+	if (!context_store(ctl->context, &login))
 		return CTL_FAILED;
 	output_note(ctl, "logged in to %s as %s; context \"%s\" is the current one.", ctl->context->server, username,
 	            ctl->context->name);
@@ -121,7 +122,7 @@ log_out(struct ctl *ctl)
 	/* 401: it was not valid any more. */
 	ended = http_call_ok(call) || call->status == 401;
 	http_call_free(call);
-	if (!context_store(ctl->context, NULL, NULL))
+	if (!context_store(ctl->context, NULL))
 		return CTL_FAILED;
 	output_note(ctl,
 	            ended ? "logged out of %s."
@@ -133,7 +134,8 @@ log_out(struct ctl *ctl)
 const struct command login_commands[] = {
     {"login", NULL, "log in and store the token in the context", OPTIONS(OPTION_USERNAME, OPTION_PASSWORD_FILE, OPTION_TENANT), log_in,
      .more = "The password is asked for on the terminal, or read with --password-file. The token is stored in the\n"
-             "configuration file, readable by you only. The context becomes the current one.",
+             "configuration file, readable by you only, and renewed by itself as long as the session lives. The context\n"
+             "becomes the current one.",
      .ignores_context = true},
     {"logout", NULL, "end the session and remove the token from the context", NULL, log_out, .ignores_context = true},
     {0},

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -143,4 +144,21 @@ private_file_replace(const char *path, const char *text, size_t len, char **why_
 	free(draft);
 	free(target);
 	return error ? fail(why_r, "%s: %s", path, strerror(error)) : true;
+}
+
+int
+private_file_lock(const char *path, char **why_r)
+{
+	char *name = NULL;
+	int fd, error;
+
+	INVARIANT(asprintf(&name, "%s.lock", path) >= 0);
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+		continue;
+	error = errno;
+	if (fd < 0)
+		fail(why_r, "%s: %s", name, strerror(error));
+	free(name);
+	return fd;
 }

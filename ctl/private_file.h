@@ -17,6 +17,8 @@ enum { PRIVATE_FILE_MAX = 1 << 20 };
 MUST_CHECK bool private_file_read(const char *path, bool is_private, char **text_r, size_t *len_r, char **why_r);
 /* Puts text in the place of the file; makes its folder (0700) when there is none. False: *why_r says why. */
 MUST_CHECK bool private_file_replace(const char *path, const char *text, size_t len, char **why_r);
+/* Waits for its turn at the file at path; close() the answer to end it. -1: *why_r says why. */
+MUST_CHECK int private_file_lock(const char *path, char **why_r);
 /* Overwrites and frees. */
 void private_file_wipe(char *text, size_t len);
 

@@ -54,6 +54,8 @@ use_claims(struct request *request, const struct jwt_claims *claims)
 	                                        .tenant = claims->tenant_id,
 	                                        .tenant_name = keep(request, claims->tenant)};
 	request->principal.owner = request->principal.id;
+	request->principal.changes = claims->changes;
+	request->principal.issued_at = claims->issued_at;
 	if (claims->session.data)
 		request->principal.session = keep(request, claims->session);
 	return STEP_NEXT;
@@ -106,6 +108,7 @@ use_key(struct request *request, const struct apikey *key, const struct key_entr
 	                          .tenant = entry->tenant,
 	                          .tenant_name = slice_of(arena_string(arena, slice_of(entry->tenant_name))),
 	                          .rate_limit = entry->rate_limit};
+	who->since_us = clock_steady_us();
 	if (entry->owner_id[0])
 		who->owner = slice_of(arena_string(arena, slice_of(entry->owner_id)));
 	return STEP_NEXT;

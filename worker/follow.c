@@ -51,6 +51,20 @@ follow_client_gone(struct follower *follower)
 }
 
 void
+follow_end(struct follower *follower)
+{
+	if (follower->stands_in == &follower->follow->gone)
+		return;
+	cohort_step_out(follower, NULL);
+	if (follower->wish.stream && follower->begun) {
+		cohort_finish(follower);
+		return;
+	}
+	request_fail(follower->request, ERROR_UNAUTHENTICATED, "this credential was revoked while it waited");
+	cohort_end(follower, STEP_DONE);
+}
+
+void
 follow_written(struct follower *follower)
 {
 	if (follower->stands_in != &follower->follow->full)

@@ -39,6 +39,8 @@ enum step follow_begin(struct follow *follow, struct request *request, const str
 enum step follow_refuse(struct request *request);
 /* The client has gone: the request ends at the next tick. */
 void follow_client_gone(struct follower *follower);
+/* Who follows may not any more: a stream ends with a last comment, a page with 401. */
+void follow_end(struct follower *follower);
 /* The stream's bytes are all out: it may take more. */
 void follow_written(struct follower *follower);
 /* The ready board was marked. Called by wakeup.c. */

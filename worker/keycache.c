@@ -18,7 +18,8 @@ struct item {
 	struct key_entry entry;
 	int64_t fetched_us; /* 0: not to be believed */
 	bool fetching;
-	bool outdated; /* voided while it was being fetched */
+	bool outdated;     /* voided while it was being fetched */
+	int64_t voided_us; /* the last time */
 	struct waiting *waiting;
 	struct slice value; /* the parameter of the look-up */
 	struct key_cache *cache;
@@ -185,6 +186,7 @@ void_item(struct item *item)
 {
 	item->fetched_us = 0;
 	item->outdated = true;
+	item->voided_us = clock_steady_us();
 }
 
 static bool
@@ -218,6 +220,15 @@ key_cache_clear(struct key_cache *cache)
 
 	HASH_ITER(hh, cache->items, item, next)
 	void_item(item);
+}
+
+bool
+key_cache_voided(const struct key_cache *cache, struct slice key_id, int64_t since_us)
+{
+	struct item *item;
+
+	HASH_FIND(hh, cache->items, key_id.data, key_id.len, item);
+	return !item || item->voided_us >= since_us;
 }
 
 void

@@ -41,6 +41,8 @@ void key_cache_fetch(struct key_cache *cache, const char *key_id, struct request
 void key_cache_change(struct key_cache *cache, const struct change *change);
 /* The same for all of it. */
 void key_cache_clear(struct key_cache *cache);
+/* True if the entry was voided after since_us (clock_steady_us), or is not here any more. */
+bool key_cache_voided(const struct key_cache *cache, struct slice key_id, int64_t since_us);
 /* Counts a use, or a failed attempt. */
 void key_cache_count(struct key_cache *cache, const char *key_id, bool good);
 /* Writes the counts; called about once a second. */

@@ -49,6 +49,7 @@ struct worker {
 	struct tenant_bounds *bounds;
 	struct changes *changes;
 	struct revocations *revocations;
+	bool identities_changed; /* since the last tick */
 	struct waiters *waiters;
 	struct follow *follow;
 	struct agents_seen *agents;

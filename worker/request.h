@@ -33,7 +33,10 @@ struct principal {
 	uint32_t perms; /* bits 1 << enum perm */
 	int64_t tenant;
 	struct slice tenant_name;
-	struct slice session; /* of a token */
+	struct slice session; /* of a token, */
+	int64_t changes;      /* and its claims rev and iat */
+	int64_t issued_at;
+	int64_t since_us; /* when it was admitted: clock_steady_us() */
 	int64_t rate_limit; /* of a key; 0: the setting */
 };
 

@@ -293,6 +293,13 @@ waiters_client_gone(struct waiter *waiter)
 	set_slot(waiter, 0);
 }
 
+void
+waiters_end(struct waiter *waiter)
+{
+	waiter->deadline_us = 0;
+	waiters_client_gone(waiter);
+}
+
 static void
 polled(void *arg, int64_t tenant, struct slice queue)
 {

@@ -44,6 +44,8 @@ void waiters_free(struct waiters *waiters);
 enum step waiters_begin(struct waiters *waiters, struct request *request, const struct waiter_wish *wish);
 /* The client of a waiting request has gone: it leaves its lines now and ends at the next tick. */
 void waiters_client_gone(struct waiter *waiter);
+/* The wait is over before its time: it ends with an empty answer at the next tick, or with what is on its way. */
+void waiters_end(struct waiter *waiter);
 /* The ready board was marked. Called by wakeup.c. */
 void waiters_wake(struct waiters *waiters);
 /* Where leases of slow queues begin to look: kept here, because the poll needs it too. */

@@ -22,6 +22,7 @@
 #include "keycache.h"
 #include "log.h"
 #include "password_pool.h"
+#include "recall.h"
 #include "refresh.h"
 #include "request.h"
 #include "revocations.h"
@@ -150,6 +151,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	worker->now_us = clock_wall_us();
 	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
 	changes_tick(worker->changes);
+	if (worker->identities_changed) {
+		worker->identities_changed = false;
+		recall_refused(worker);
+	}
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
@@ -193,6 +198,7 @@ set_up_identity(struct worker *worker)
 	const char *why = "";
 
 	worker->jwt_keys = jwt_keys_new(&setup, &why);
+	config_forget(config, SETTING_JWT_KEY);
 	worker->refresh_keys = refresh_keys_new(secrets, count);
 	worker->tokens = token_cache_new(heritage->hash_key);
 	for (int i = 0; i < 2 && secrets[i].len; i++)
@@ -218,6 +224,7 @@ forget_identities(void *arg)
 {
 	struct worker *worker = arg;
 
+	worker->identities_changed = true;
 	revocations_clear(worker->revocations);
 	key_cache_clear(worker->keys);
 }
@@ -227,6 +234,7 @@ change_identities(void *arg, const struct change *change)
 {
 	struct worker *worker = arg;
 
+	worker->identities_changed = true;
 	revocations_take(worker->revocations, change);
 	key_cache_change(worker->keys, change);
 }

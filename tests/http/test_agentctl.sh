@@ -76,7 +76,47 @@ run whoami --context second
 exits "logged out" 4
 run whoami --context default
 exits "the first context is untouched" 0
-rm "$AGENTCTL_CONFIG"
+
+# Logs in with a token that is about to expire; ANSWERs of POST /auth/refresh as in the state of the stub.
+log_in_shortly() { # ANSWER...
+	setup '{"answers":['"$(IFS=,; echo "$*")"',{"method":"POST","path":"^/auth/login$","status":200,"body":{"access_token":"old","expires_in":5,"refresh_token":"agd_rt_1"}}]}'
+	rm -f "$AGENTCTL_CONFIG"
+	run login --server "$server" --username kim --password-file "$work/password"
+}
+renewed='{"method":"POST","path":"^/auth/refresh$","status":200,"body":{"access_token":"token-of-kim","expires_in":900,"refresh_token":"agd_rt_2"}}'
+log_in_shortly "$renewed"
+exits "login with a refresh token" 0
+run whoami
+exits "a token that is about to expire is renewed" 0
+is "with the refresh token" "$(await POST /auth/refresh)" '{"refresh_token":"agd_rt_1"}'
+is "the new one is stored" "$(grep -c agd_rt_2 "$AGENTCTL_CONFIG")" 1
+is "the old one is not" "$(grep -c agd_rt_1 "$AGENTCTL_CONFIG")" 0
+is "still for the owner only" "$(stat -c %a "$AGENTCTL_CONFIG" "$AGENTCTL_CONFIG.lock" | uniq)" 600
+is "the user's name stays" "$(grep -c '"username": "kim"' "$AGENTCTL_CONFIG")" 1
+run whoami
+is "a fresh one is used as it is" "$(ask GET '/count?method=POST&path=refresh')" 1
+# Six runs at once: one of them renews it for all.
+log_in_shortly "$renewed"
+for _ in 1 2 3 4 5 6; do "$agentctl" whoami >"$work/out" 2>"$work/err" & done
+wait $(jobs -p | grep -vx "$STUB_PID")
+is "runs that share a file take turns" "$(ask GET '/count?method=POST&path=refresh')" 1
+log_in_shortly '{"method":"POST","path":"^/auth/refresh$","drop":true,"times":1}' "$renewed"
+run whoami
+exits "a lost answer is asked for again" 0
+is "with the same token" "$(await POST /auth/refresh 2 | uniq)" '{"refresh_token":"agd_rt_1"}'
+log_in_shortly '{"method":"POST","path":"^/auth/refresh$","status":401,"body":{"code":"bad_refresh_token"}}' \
+	'{"method":"GET","path":"^/auth/me$","status":401,"body":{"code":"unauthenticated"}}'
+run whoami
+exits "a session that has ended" 4
+is "says to log in" "$err" "*next: agentctl login*"
+is "its refresh token is forgotten" "$(grep -c agd_rt "$AGENTCTL_CONFIG")" 0
+log_in_shortly "$renewed"
+export AGENTCTL_KEY=agd_sk_0123456789abcdef.good
+run whoami
+is "a key of the environment is not renewed" "$(ask GET '/count?method=POST&path=refresh')" 0
+unset AGENTCTL_KEY
+reset
+rm "$AGENTCTL_CONFIG" "$AGENTCTL_CONFIG.lock"
 python3 "$stub" pty "$work/shown" 'Username: =kim\n' 'Password: =s3cret pass\n' -- "$agentctl" login --server "$server"
 result $? "login at a terminal"
 is "the password is not echoed" "$(grep -c 's3cret' "$work/shown")" 0

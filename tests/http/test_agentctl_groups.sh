@@ -221,6 +221,17 @@ run role list
 is "roles and what they may do" "$out" "*guest *metrics:read*"
 run role list -o name
 is "their names" "$out" guest
+answer GET '^/auth/sessions' 200 '{"items":[{"id":"s-1","created_at":"2026-01-02T03:04:05Z","address":"10.0.0.1","user_agent":"curl","current":true}],"next_cursor":null}'
+run session list
+is "sessions" "$out" "*s-1 *true *10.0.0.1 *curl*"
+run session list -o name
+is "their ids" "$out" s-1
+run session delete s-1
+exits "ending one asks first" 2
+answer DELETE '^/auth/sessions/s-1$' 204 null
+run session delete s-1 --yes
+exits "a session is ended" 0
+is "and that is said" "$err" "*the session*s-1*has ended*"
 printf 's3cret pass\n' >"$work/password"
 answer POST '/auth/login' 200 '{"access_token":"t","user":{}}'
 run login --username kim --tenant acme --password-file "$work/password"
