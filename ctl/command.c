@@ -18,6 +18,8 @@ const struct command_group command_groups[] = {
     {"message", "send messages between agents and read them", message_commands},
     {"memory", "the memory that agents share", memory_commands},
     {"event", "what has happened, and what happens now", event_commands},
+    {"user", "who may log in, with which role", user_commands},
+    {NULL, NULL, password_commands},
     {"key", "API keys", key_commands},
     {"role", "what users and keys may do", role_commands},
     {"tenant", "keep tenants apart: make, bound and end them", tenant_commands},

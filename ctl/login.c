@@ -3,27 +3,10 @@
 
 #include "command.h"
 #include "context.h"
+#include "credential.h"
 #include "http.h"
 #include "output.h"
-#include "private_file.h"
 #include "terminal.h"
-
-/* The first line of path ("-": standard input). NULL: said why. */
-static char *
-password_from_file(const char *path)
-{
-	char *text = NULL, *why = NULL;
-	size_t len = 0;
-
-	if (!private_file_read(path, false, &text, &len, &why) || !text) {
-		output_error(CTL_FAILED, "cannot read the password.", why ? why : "there is no such file",
-		             "agentctl login --password-file FILE");
-		free(why);
-		return NULL;
-	}
-	text[strcspn(text, "\r\n")] = '\0';
-	return text;
-}
 
 static char *
 get_password(const struct ctl *ctl)
@@ -32,7 +15,7 @@ get_password(const struct ctl *ctl)
 	char *password;
 
 	if (path)
-		return password_from_file(path);
+		return credential_lines(path, "agentctl login --password-file FILE", &password, 1) ? password : NULL;
 	password = terminal_ask("Password: ", true);
 	if (!password)
 		output_error(CTL_USAGE, "cannot ask for the password.", "standard input is not a terminal",
@@ -114,7 +97,7 @@ log_in(struct ctl *ctl)
 		return ctl_option(ctl, OPTION_PASSWORD_FILE) ? CTL_FAILED : CTL_USAGE;
 	}
 	code = ask_token(ctl, username, password, &answer);
-	private_file_wipe(password, strlen(password));
+	credential_wipe(password);
 	if (code == CTL_DONE)
 		code = store_token(ctl, username, answer);
 	free(username);

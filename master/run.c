@@ -16,6 +16,7 @@
 #include "migrate.h"
 #include "proctitle.h"
 #include "sandbox.h"
+#include "throttle.h"
 #include "user.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LIMIT_SUBJECTS = 65536 };
+enum { LIMIT_SUBJECTS = 65536, THROTTLE_SUBJECTS = 65536 };
 
 static int
 worker_count(const struct config *config)
@@ -55,7 +56,8 @@ make_shared_memory(struct master *master)
 	heritage->config = master->config;
 	heritage->board = scoreboard_new(0);
 	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
-	if (!heritage->board || !heritage->limits || pipe2(master->lifeline, O_CLOEXEC) != 0) {
+	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
+	if (!heritage->board || !heritage->limits || !heritage->throttle || pipe2(master->lifeline, O_CLOEXEC) != 0) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
 		return false;
 	}

@@ -1,9 +1,13 @@
-/* user.c - see user.h. A password comes from the terminal, from standard input, or is made and shown once. */
+/*
+ * user.c - see user.h. A password comes from the terminal, from standard input, or is made and shown once; never from
+ * the arguments. Names and passwords obey the rules of the API, and a new password ends the sessions as it does there.
+ */
 #include "user.h"
 #include "crypto.h"
 #include "database.h"
 #include "password.h"
 #include "perm.h"
+#include "username.h"
 #include "uuid.h"
 
 #include <termios.h>
@@ -43,6 +47,18 @@ store(struct pg_conn *conn, const char *sql, const char *username, const char *p
 	return stored;
 }
 
+/* Says on standard error all that is wrong with the password; before goes before each sentence. */
+static bool
+is_good(struct slice password, const char *username, const char *before)
+{
+	unsigned faults = password_faults(password, slice_of(username));
+
+	for (int fault = 0; fault < PASSWORD_FAULT_COUNT; fault++)
+		if (faults & 1u << fault)
+			fprintf(stderr, "agentd: %s%s\n", before, password_fault_text((enum password_fault)fault));
+	return !faults;
+}
+
 bool
 user_first_admin(const char *url, const char *username, const char *password)
 {
@@ -51,16 +67,15 @@ user_first_admin(const char *url, const char *username, const char *password)
 	    " SELECT 1, $3::uuid, $1, $2, $4 WHERE NOT EXISTS (SELECT FROM users) ON CONFLICT DO NOTHING RETURNING *)"
 	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
 	    " SELECT 1, 'agentd', 'user.create', 'user', id FROM u RETURNING 1";
+	const char *fault = username_fault(slice_of(username));
 	struct pg_conn *conn;
-	const char *weakness;
 
 	if (!*password)
 		return true;
-	weakness = password_weakness(slice_of(password), slice_of(username));
-	if (weakness) {
-		fprintf(stderr, "agentd: AGENTD_ADMIN_PASSWORD cannot be used: %s\n", weakness);
+	if (fault)
+		fprintf(stderr, "agentd: AGENTD_ADMIN_USERNAME cannot be used: %s\n", fault);
+	if (!is_good(slice_of(password), username, "AGENTD_ADMIN_PASSWORD cannot be used: ") || fault)
 		return false;
-	}
 	conn = database_open(url, 10);
 	if (!conn)
 		return false;
@@ -81,35 +96,61 @@ echo(bool on)
 	}
 }
 
-static bool
-read_password(const struct options *options, char *out, size_t size)
+/* What the terminal or standard input has in its first line; free it. NULL: nothing. */
+static char *
+read_line(size_t *len_r)
 {
-	const char *weakness;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len = getline(&line, &size, stdin);
+
+	if (len > 0 && line[len - 1] == '\n')
+		line[--len] = '\0';
+	*len_r = len > 0 ? (size_t)len : 0;
+	return line;
+}
+
+static void
+generate(char out[PASSWORD_LENGTH_MAX + 1])
+{
+	struct buf text = {0};
+	uint8_t random[18];
+
+	crypto_random(random, sizeof(random));
+	crypto_base64url_encode(&text, (struct slice){(const char *)random, sizeof(random)});
+	snprintf(out, PASSWORD_LENGTH_MAX + 1, "%.*s", SLICE_ARG(buf_slice(&text)));
+	crypto_wipe(random, sizeof(random));
+	crypto_wipe(text.data, text.len);
+	buf_free(&text);
+}
+
+static bool
+read_password(const struct options *options, char out[PASSWORD_LENGTH_MAX + 1])
+{
+	bool asks = isatty(STDIN_FILENO), good;
+	char *line;
+	size_t len;
 
 	if (options->generate) {
-		struct buf text = {0};
-		uint8_t random[18];
-		crypto_random(random, sizeof(random));
-		crypto_base64url_encode(&text, (struct slice){(const char *)random, sizeof(random)});
-		snprintf(out, size, "%.*s", SLICE_ARG(buf_slice(&text)));
-		buf_free(&text);
+		generate(out);
 		return true;
 	}
-	if (isatty(STDIN_FILENO)) {
+	if (asks) {
 		fprintf(stderr, "Password for %s (at least %d characters): ", options->username, PASSWORD_LENGTH_MIN);
 		echo(false);
 	}
-	if (!fgets(out, (int)size, stdin))
-		*out = '\0';
-	if (isatty(STDIN_FILENO)) {
+	line = read_line(&len);
+	if (asks) {
 		echo(true);
 		fputc('\n', stderr);
 	}
-	out[strcspn(out, "\n")] = '\0';
-	weakness = password_weakness(slice_of(out), slice_of(options->username));
-	if (weakness)
-		fprintf(stderr, "agentd: %s\n", weakness);
-	return !weakness;
+	good = is_good((struct slice){line, line ? len : 0}, options->username, "");
+	if (good)
+		memcpy(out, line, len + 1);
+	if (line)
+		crypto_wipe(line, len);
+	free(line);
+	return good;
 }
 
 static int
@@ -120,14 +161,19 @@ add(struct pg_conn *conn, const struct options *options)
 	    " VALUES (1, $3::uuid, $1, $2, $4) ON CONFLICT ON CONSTRAINT users_username_key DO NOTHING RETURNING *)"
 	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
 	    " SELECT 1, 'agentd user', 'user.create', 'user', id FROM u RETURNING 1";
-	char password[PASSWORD_LENGTH_MAX + 2];
+	char password[PASSWORD_LENGTH_MAX + 1];
+	const char *fault = username_fault(slice_of(options->username));
 
+	if (fault) {
+		fprintf(stderr, "agentd: %s.\n", fault);
+		return 2;
+	}
 	if (!perm_of_role(slice_of(options->role))) {
 		fprintf(stderr, "agentd: there is no role `%s`; there are admin, operator, viewer, guest, agent.\n",
 		        options->role);
 		return 2;
 	}
-	if (!read_password(options, password, sizeof(password)))
+	if (!read_password(options, password))
 		return 1;
 	if (!store(conn, sql, options->username, password, options->role)) {
 		fprintf(stderr, "agentd: the user `%s` is there already; `agentd user passwd %s` changes the password.\n",
@@ -145,13 +191,16 @@ static int
 change(struct pg_conn *conn, const struct options *options)
 {
 	static const char sql[] =
-	    "WITH u AS (UPDATE users SET password_hash = $2 WHERE tenant = 1 AND username = $1 AND $3::uuid IS NOT NULL"
-	    " AND $4::text IS NOT NULL RETURNING *)"
+	    "WITH u AS (UPDATE users SET password_hash = $2, password_changed_at = now(), updated_at = now(),"
+	    " version = version + 1 WHERE tenant = 1 AND username = $1 AND $3::uuid IS NOT NULL"
+	    " AND $4::text IS NOT NULL RETURNING *), a AS ("
 	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-	    " SELECT 1, 'agentd user', 'user.password', 'user', id FROM u RETURNING 1";
-	char password[PASSWORD_LENGTH_MAX + 2];
+	    " SELECT 1, 'agentd user', 'user.password', 'user', id FROM u)"
+	    " SELECT agentd_announce(tenant, 'user', id::text, clock_timestamp(), clock_timestamp() + interval '8 days')"
+	    " FROM u";
+	char password[PASSWORD_LENGTH_MAX + 1];
 
-	if (!read_password(options, password, sizeof(password)))
+	if (!read_password(options, password))
 		return 1;
 	if (!store(conn, sql, options->username, password, "")) {
 		fprintf(stderr, "agentd: there is no user `%s`; `agentd user list` shows them.\n", options->username);

@@ -14,6 +14,7 @@
 struct address_count;
 struct config;
 struct limit_table;
+struct throttle_table;
 
 struct heritage {
 	const struct config *config;
@@ -24,6 +25,7 @@ struct heritage {
 	struct scoreboard *board;
 	struct limit_table *limits;
 	struct address_count *addresses; /* open connections; an owner is a slot of the board */
+	struct throttle_table *throttle; /* of logins */
 	uint8_t hash_key[16]; /* for limit subjects: the same in all processes of the node */
 	int listen_fd;        /* shared, non-blocking; -1 for processes that do not serve */
 	int *wake_fds;        /* an eventfd per slot: written when a queue that it may wait for has work */

@@ -37,3 +37,12 @@ password_verify(struct slice password, const char *encoded)
 	}
 	return argon2id_verify(encoded, password.data, password.len) == ARGON2_OK;
 }
+
+bool
+password_is_outdated(const char *encoded)
+{
+	unsigned memory, passes;
+
+	return sscanf(encoded, "$argon2id$v=19$m=%u,t=%u,", &memory, &passes) != 2 || memory < MEMORY_KIB ||
+	       passes < PASSES;
+}

@@ -3,13 +3,15 @@
  *
  * What is refused is what guessing programs try first: short passwords, the user name, sequences, and the common
  * passwords in their usual dress: capitals, digits for letters, digits and signs before or after, said twice. No rule
- * asks for kinds of characters: a long password of words is good. Letters outside ASCII are compared as they are.
+ * asks for kinds of characters: a long password of words is good. Letters outside ASCII are compared as they are. All
+ * that is wrong is found, so that nobody is sent away twice.
  */
 #include "password.h"
 
 #include "crypto.h"
+#include "utf8.h"
 
-enum { USERNAME_MIN = 3, UNIT_MAX = 4 };
+enum { USERNAME_MIN = 3, UNIT_MAX = 4, SEQUENCE_MIN = 6 };
 
 #define ADVICE "for example four unrelated words"
 
@@ -191,40 +193,88 @@ contains(struct slice text, struct slice name)
 	return false;
 }
 
+/* UTF-8 without control characters: what can be typed anywhere, and sent as JSON. */
+static bool
+is_typed_text(struct slice text)
+{
+	size_t length;
+
+	for (size_t i = 0; i < text.len; i += length) {
+		length = utf8_length(text.data + i, text.len - i);
+		if (!length || (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 /* text is in lower case and may be changed. */
-static const char *
-weakness_of(char *text, size_t len, struct slice username)
+static unsigned
+faults_of(char *text, size_t len, struct slice username)
 {
 	struct slice all = {text, len}, dense = {text, 0};
+	size_t unit = period(all);
+	unsigned faults = 0;
 
 	if (username.len >= USERNAME_MIN && contains(all, username))
-		return "The password contains the user name; use one that does not, " ADVICE ".";
-	if (period(all) <= UNIT_MAX)
-		return "The password repeats a few characters; use one with more variety, " ADVICE ".";
-	if (is_sequence(all))
-		return "The password is a plain sequence of characters; use one that is not, " ADVICE ".";
+		faults |= 1u << PASSWORD_HAS_NAME;
+	if (unit <= UNIT_MAX && unit < len)
+		faults |= 1u << PASSWORD_REPEATS;
+	else if (len >= SEQUENCE_MIN && is_sequence(all))
+		faults |= 1u << PASSWORD_SEQUENCE;
 	/* Separators hide nothing: "pass-word" is "password". */
 	for (size_t i = 0; i < len; i++)
 		if (!strchr(" -_.", text[i]))
 			text[dense.len++] = text[i];
 	if (is_common(dense))
-		return "The password is a common one, perhaps with digits or signs added; use a rarer one, " ADVICE ".";
-	return NULL;
+		faults |= 1u << PASSWORD_COMMON;
+	return faults;
+}
+
+unsigned
+password_faults(struct slice password, struct slice username)
+{
+	char text[PASSWORD_LENGTH_MAX];
+	unsigned faults = 0;
+
+	if (!is_typed_text(password))
+		faults |= 1u << PASSWORD_NOT_TEXT;
+	if (count_characters(password) < PASSWORD_LENGTH_MIN)
+		faults |= 1u << PASSWORD_SHORT;
+	if (password.len > sizeof(text))
+		return faults | 1u << PASSWORD_LONG;
+	for (size_t i = 0; i < password.len; i++)
+		text[i] = lower(password.data[i]);
+	faults |= faults_of(text, password.len, username);
+	crypto_wipe(text, sizeof(text));
+	return faults;
+}
+
+static const struct {
+	const char *code;
+	const char *text;
+} sayings[PASSWORD_FAULT_COUNT] = {
+    [PASSWORD_NOT_TEXT] = {"not_text",
+                           "The password has control characters in it or is not UTF-8; use what can be typed, " ADVICE
+                           "."},
+    [PASSWORD_SHORT] = {"too_short", "The password is shorter than 12 characters; use at least 12, " ADVICE "."},
+    [PASSWORD_LONG] = {"too_long", "The password is longer than 256 bytes; use a shorter one, " ADVICE "."},
+    [PASSWORD_HAS_NAME] = {"has_name", "The password contains the user name; use one that does not, " ADVICE "."},
+    [PASSWORD_REPEATS] = {"repeats", "The password repeats a few characters; use one with more variety, " ADVICE "."},
+    [PASSWORD_SEQUENCE] = {"sequence",
+                           "The password is a plain sequence of characters; use one that is not, " ADVICE "."},
+    [PASSWORD_COMMON] = {"common",
+                         "The password is a common one, perhaps with digits or signs added; use a rarer one, " ADVICE
+                         "."},
+};
+
+const char *
+password_fault_code(enum password_fault fault)
+{
+	return sayings[fault].code;
 }
 
 const char *
-password_weakness(struct slice password, struct slice username)
+password_fault_text(enum password_fault fault)
 {
-	char text[PASSWORD_LENGTH_MAX];
-	const char *weakness;
-
-	if (count_characters(password) < PASSWORD_LENGTH_MIN)
-		return "The password is shorter than 12 characters; use at least 12, " ADVICE ".";
-	if (password.len > sizeof(text))
-		return "The password is longer than 256 bytes; use a shorter one, " ADVICE ".";
-	for (size_t i = 0; i < password.len; i++)
-		text[i] = lower(password.data[i]);
-	weakness = weakness_of(text, password.len, username);
-	crypto_wipe(text, sizeof(text));
-	return weakness;
+	return sayings[fault].text;
 }

@@ -31,6 +31,20 @@ bool api_sessions_prepare(struct request *request, struct call *call);
 bool api_session_prepare(struct request *request, struct call *call);
 bool api_logout_prepare(struct request *request, struct call *call);
 
+/* api_password.c */
+enum step api_password_check(struct request *request);
+enum step api_password_store(struct request *request);
+
+/* api_users.c */
+enum step api_user_hash(struct request *request);
+enum step api_user_password_hash(struct request *request);
+bool api_user_create_prepare(struct request *request, struct call *call);
+bool api_user_change_prepare(struct request *request, struct call *call);
+bool api_user_patch_prepare(struct request *request, struct call *call);
+bool api_user_password_prepare(struct request *request, struct call *call);
+void api_user_get_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_user_change_finish(struct request *request, struct call *call, const struct db_result *result);
+
 /* api_keys.c */
 bool api_key_prepare(struct request *request, struct call *call);
 enum step api_verify_key(struct request *request);

@@ -7,6 +7,8 @@
 #include "issue.h"
 #include "jwt.h"
 #include "log.h"
+#include "login_guard.h"
+#include "new_password.h"
 #include "password_pool.h"
 #include "revocations.h"
 #include "schemas.h"
@@ -17,8 +19,11 @@ enum { USERNAME, PASSWORD, TENANT_NAME, LOGIN_FIELDS };
 struct login {
 	struct request *request;
 	struct field_value fields[LOGIN_FIELDS];
+	struct login_guard guard;
 	bool found;
 	char *hash;
+	struct slice new_hash; /* to be stored instead; absent: it is good as it is */
+	struct slice version;
 	struct slice id, username, role, display_name, tenant, tenant_name;
 	bool active;
 	struct issue issue;
@@ -30,20 +35,30 @@ keep(struct request *request, struct slice text)
 	return text.data ? (struct slice){arena_string(&request->arena, text), text.len} : SLICE_NONE;
 }
 
+static enum step
+refuse(struct login *login)
+{
+	struct request *request = login->request;
+
+	log_warning("security", "login refused", LOG_SLICE("username", login->fields[USERNAME].text),
+	            LOG_SLICE("address", request->address), LOG_SLICE("request_id", request->id));
+	return request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password");
+}
+
 static void
 password_checked(void *arg, bool ok, const char *hash)
 {
 	struct login *login = arg;
 	struct request *request = login->request;
 
-	(void)hash;
 	if (ok && login->found && login->active) {
+		login_guard_succeeded(&login->guard);
+		login->new_hash = hash ? keep(request, slice_of(hash)) : SLICE_NONE;
 		request_resume(request, STEP_NEXT);
 		return;
 	}
-	log_warning("security", "login refused", LOG_SLICE("username", login->fields[USERNAME].text),
-	            LOG_SLICE("address", request->address), LOG_SLICE("request_id", request->id));
-	request_resume(request, request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password"));
+	login_guard_failed(&login->guard);
+	request_resume(request, refuse(login));
 }
 
 static enum step
@@ -61,10 +76,11 @@ user_found(struct request *request, const struct db_result *result)
 		login->tenant = keep(request, db_get(result, 0, "tenant"));
 		login->tenant_name = keep(request, db_get(result, 0, "tenant_name"));
 		login->active = db_get(result, 0, "active").data[0] == 't';
+		login->version = keep(request, db_get(result, 0, "version"));
 	}
 	if (!password_verify_send(request->worker->passwords, login->fields[PASSWORD].text, login->hash, password_checked,
 	                          login))
-		return request_fail(request, ERROR_UNAVAILABLE, "too many logins at once; try again");
+		return new_password_busy(request);
 	return STEP_WAIT;
 }
 
@@ -78,18 +94,22 @@ api_login_find(struct request *request)
 	login->request = request;
 	if (!body_read(request, login->fields))
 		return STEP_DONE;
+	login->guard = login_guard_of(request, login->fields[TENANT_NAME].text, login->fields[USERNAME].text);
+	if (login_guard_begin(&login->guard, request) == STEP_DONE)
+		return STEP_DONE;
 	ask_set(values, QUERY_USER_FOR_LOGIN, "username", login->fields[USERNAME].text);
 	ask_set(values, QUERY_USER_FOR_LOGIN, "tenant_name", login->fields[TENANT_NAME].text);
 	return ask_send(request, QUERY_USER_FOR_LOGIN, values, user_found);
 }
 
+/* Between the look at the password and now the user may have been changed. */
 static enum step
 logged_in(struct request *request, const struct db_result *result)
 {
-	const struct login *login = request->state;
+	struct login *login = request->state;
 
 	if (result->count == 0)
-		return request_fail(request, ERROR_BAD_CREDENTIALS, "no active user has this name and password");
+		return refuse(login);
 	issue_write(request, &login->issue, result, &request->reply);
 	request->status = 200;
 	return STEP_NEXT;
@@ -111,7 +131,8 @@ api_login_token(struct request *request)
 	issue_begin(request, &login->issue, tenant, NULL);
 	ask_set(values, QUERY_USER_LOGGED_IN, "tenant", login->tenant);
 	ask_set(values, QUERY_USER_LOGGED_IN, "id", login->id);
-	ask_set(values, QUERY_USER_LOGGED_IN, "password_hash", slice_of(login->hash));
+	ask_set(values, QUERY_USER_LOGGED_IN, "version", login->version);
+	ask_set(values, QUERY_USER_LOGGED_IN, "new_hash", login->new_hash);
 	ask_set(values, QUERY_USER_LOGGED_IN, "session", slice_of(login->issue.token.session));
 	ask_set(values, QUERY_USER_LOGGED_IN, "token_hash", slice_of(login->issue.token.hash));
 	ask_set(values, QUERY_USER_LOGGED_IN, "lifetime_s", issue_seconds(request, config->refresh_lifetime_s));

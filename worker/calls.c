@@ -360,22 +360,21 @@ stage_handle(struct request *request)
 {
 	const struct endpoint *endpoint = request->endpoint;
 
-	if (endpoint->sql) {
-		if (!request->calls) {
-			enum step step = start(request);
-			if (step != STEP_NEXT)
-				return step;
-		}
-		if (request->calls->array)
-			write_array(request);
-		else
-			write_single(request);
-		return STEP_NEXT;
-	}
 	while (request->step < ENDPOINT_STEPS_MAX && endpoint->steps[request->step]) {
 		enum step step = endpoint->steps[request->step++](request);
 		if (step != STEP_NEXT)
 			return step;
 	}
+	if (!endpoint->sql)
+		return STEP_NEXT;
+	if (!request->calls) {
+		enum step step = start(request);
+		if (step != STEP_NEXT)
+			return step;
+	}
+	if (request->calls->array)
+		write_array(request);
+	else
+		write_single(request);
 	return STEP_NEXT;
 }

@@ -3,7 +3,7 @@
  *
  * Most endpoints are a row and a query: the fields check the body, the query's parameters are bound by name, the rows
  * become JSON by column alias. prepare and finish are for what a row cannot say; steps replace all of it for endpoints
- * that do something else. The table is worker/endpoints.c, its rows are in worker/endpoints_*.def; the OpenAPI document is made from it.
+ * that do something else, or come before them. The table is worker/endpoints.c, its rows are in worker/endpoints_*.def; the OpenAPI document is made from it.
  *
  * To add an endpoint: 1. its SQL in sql/query/, 2. its row in endpoints_GROUP.def, 3. a scenario in tests/scenario/files/.
  */
@@ -66,7 +66,7 @@ struct endpoint {
 	const struct field *query;
 	int status; /* of success; 0: 200 */
 	const struct schema *reply;
-	int sql;       /* ENDPOINT_SQL(); 0: steps */
+	int sql;       /* ENDPOINT_SQL(); 0: steps alone */
 	int elsewhere; /* ENDPOINT_SQL() of the archive's query, asked when the first finds nothing; 0: none */
 	const char *content_type; /* of success; NULL: application/json */
 	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
@@ -76,7 +76,7 @@ struct endpoint {
 	void (*finish)(struct request *request, struct call *call, const struct db_result *result);
 	/* After the commit, unless the answer is an error: wake-ups and the like. */
 	void (*follow)(struct request *request, struct call *call, const struct db_result *result);
-	request_step *steps[ENDPOINT_STEPS_MAX];
+	request_step *steps[ENDPOINT_STEPS_MAX]; /* with sql: run before its calls are made */
 };
 
 extern const struct endpoint endpoint_table[];

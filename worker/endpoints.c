@@ -19,6 +19,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_open.def"
 #include "endpoints_auth.def"
 #include "endpoints_sessions.def"
+#include "endpoints_users.def"
 #include "endpoints_keys.def"
 #include "endpoints_agents.def"
 #include "endpoints_workflows.def"

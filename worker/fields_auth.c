@@ -8,7 +8,7 @@ static const char *const roles[] = {"admin", "operator", "viewer", "guest", "age
 const struct field fields_login[] = {
     TEXT("username", REQUIRED, .min = 1, .max = 64, DOC("the user's name")),
     TEXT("password", REQUIRED, .min = 1, .max = 256, DOC("the password")),
-    TEXT("tenant_name", .min = 1, .max = 63, DOC("the tenant to log in to; default when absent")),
+    TEXT("tenant_name", .min = 1, .max = 63, .fallback = "default", DOC("the tenant to log in to; default when absent")),
     {0}};
 
 const struct field fields_verify_token[] = {TEXT("token", REQUIRED, .min = 1, .max = 4096, DOC("an access token")),

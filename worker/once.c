@@ -1,4 +1,9 @@
-/* once.c - see once.h. */
+/*
+ * once.c - see once.h.
+ *
+ * What is stored of a request is a digest with the server's secret as its key: a body may hold a password, and a plain
+ * digest of it could be guessed by who reads the table.
+ */
 #include "once.h"
 #include "ask.h"
 #include "crypto.h"
@@ -17,20 +22,21 @@ struct once_call {
 	int tries;
 };
 
+/* By the secret of that number. The first line keeps what is signed here apart from what tokens are signed with. */
 static struct slice
-digest_of(struct request *request)
+digest_of(struct request *request, int secret)
 {
-	static const char hex[] = "0123456789abcdef";
 	uint8_t bytes[CRYPTO_SHA256_SIZE];
-	char *text = arena_alloc(&request->arena, 2 * sizeof(bytes));
-	char *what = arena_printf(&request->arena, "%s %.*s\n%.*s", request->endpoint->operation, SLICE_ARG(request->path),
-	                          SLICE_ARG(request->body_text));
+	char *text = arena_alloc(&request->arena, 2 * sizeof(bytes) + 1);
+	struct buf what = {0};
 
-	crypto_sha256(slice_of(what), bytes);
-	for (size_t i = 0; i < sizeof(bytes); i++) {
-		text[2 * i] = hex[bytes[i] >> 4];
-		text[2 * i + 1] = hex[bytes[i] & 15];
-	}
+	buf_reserve(&what, request->path.len + request->body_text.len + 100); /* so that it never moves: it is wiped below */
+	buf_printf(&what, "idempotency\n%s %.*s\n", request->endpoint->operation, SLICE_ARG(request->path));
+	buf_add_slice(&what, request->body_text);
+	crypto_hmac_sign(request->worker->digests[secret], buf_slice(&what), bytes);
+	crypto_wipe(what.data, what.len);
+	buf_free(&what);
+	crypto_hex(bytes, sizeof(bytes), text);
 	return (struct slice){text, 2 * sizeof(bytes)};
 }
 
@@ -57,7 +63,7 @@ once_read(struct request *request)
 	    .owner = slice_of(arena_printf(&request->arena, "%s %.*s",
 	                                   request->principal.kind == PRINCIPAL_USER ? "user" : "key",
 	                                   SLICE_ARG(request->principal.id))),
-	    .digest = digest_of(request)};
+	    .digest = digest_of(request, 0)};
 	return STEP_NEXT;
 }
 
@@ -111,12 +117,20 @@ made(void *arg, const struct db_result *result)
 	call_end(call);
 }
 
+/* The first request may have come before the secret was changed. */
+static bool
+is_same(struct request *request, struct slice digest)
+{
+	return slice_equal(digest, request->once->digest) ||
+	       (request->worker->digests[1] && slice_equal(digest, digest_of(request, 1)));
+}
+
 static void
 replay(struct call *call, const struct db_result *result)
 {
 	struct request *request = call->request;
 
-	if (!slice_equal(db_get(result, 0, "digest"), request->once->digest)) {
+	if (!is_same(request, db_get(result, 0, "digest"))) {
 		call_fail(call, ERROR_IDEMPOTENCY_MISMATCH,
 		          "this Idempotency-Key was used for another request within 24 hours; take a new one for a new request");
 		return;

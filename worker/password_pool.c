@@ -26,7 +26,7 @@ struct job {
 	bool verify;
 	bool ok;
 	char *encoded; /* verify: what to compare with, or NULL */
-	char hash[PASSWORD_HASH_SIZE];
+	char hash[PASSWORD_HASH_SIZE]; /* "": none was made */
 	password_done *done;
 	void *arg;
 	size_t password_len;
@@ -54,7 +54,10 @@ job_run(struct job *job)
 
 	if (job->verify)
 		job->ok = password_verify(password, job->encoded);
-	else
+	/* A new hash that cannot be made is made at the next login. */
+	if (job->verify && job->ok && password_is_outdated(job->encoded) && !password_hash(password, job->hash))
+		job->hash[0] = '\0';
+	if (!job->verify)
 		job->ok = password_hash(password, job->hash);
 	crypto_wipe(job->password, job->password_len);
 }
@@ -120,7 +123,7 @@ deliver(evutil_socket_t fd, short what UNUSED, void *arg)
 	pthread_mutex_unlock(&pool->mutex);
 	while ((job = STAILQ_FIRST(&finished))) {
 		STAILQ_REMOVE_HEAD(&finished, next);
-		job->done(job->arg, job->ok, job->ok && !job->verify ? job->hash : NULL);
+		job->done(job->arg, job->ok, job->ok && job->hash[0] ? job->hash : NULL);
 		job_free(job);
 	}
 }

@@ -18,7 +18,10 @@ MUST_CHECK struct password_pool *password_pool_new(struct event_base *base, int 
 /* Jobs that were not delivered get no callback. Not to be called from a callback. */
 void password_pool_free(struct password_pool *pool);
 
-/* ok: the password is the right one (verify) or the hash was made (hash). */
+/*
+ * ok: the password is the right one (verify) or the hash was made (hash). hash: the one that was made, or of a right
+ * password whose stored hash is outdated the one to store from now on; else NULL.
+ */
 typedef void password_done(void *arg, bool ok, const char *hash);
 
 /* False: the queue is full, answer 503. encoded NULL (unknown user) costs the same time and ends with ok false. */

@@ -12,6 +12,7 @@
 #include <sys/queue.h>
 
 struct conn;
+struct crypto_hmac;
 struct event;
 struct event_base;
 struct request;
@@ -43,6 +44,7 @@ struct worker {
 	struct refresh_keys *refresh_keys;
 	struct token_cache *tokens;
 	struct password_pool *passwords;
+	struct crypto_hmac *digests[2]; /* once.c: keyed by the secret, and by the previous one (NULL: there is none) */
 	struct key_cache *keys;
 	struct tenant_bounds *bounds;
 	struct changes *changes;

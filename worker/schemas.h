@@ -24,6 +24,7 @@ extern const struct field fields_limit[];
 extern const struct field fields_login[];
 extern const struct field fields_memory[];
 extern const struct field fields_message[];
+extern const struct field fields_password_change[];
 extern const struct field fields_redrive[];
 extern const struct field fields_refresh[];
 extern const struct field fields_rejection[];
@@ -38,6 +39,9 @@ extern const struct field fields_task_patch[];
 extern const struct field fields_template[];
 extern const struct field fields_tenant[];
 extern const struct field fields_tenant_patch[];
+extern const struct field fields_user[];
+extern const struct field fields_user_password[];
+extern const struct field fields_user_patch[];
 extern const struct field fields_verify_key[];
 extern const struct field fields_verify_token[];
 extern const struct field fields_workflow[];
@@ -63,6 +67,7 @@ extern const struct field query_schedules[];
 extern const struct field query_tasks[];
 extern const struct field query_template[];
 extern const struct field query_tenants[];
+extern const struct field query_users[];
 extern const struct field query_uuid_page[];
 extern const struct field query_workflows[];
 
@@ -104,6 +109,7 @@ extern const struct schema schema_template;
 extern const struct schema schema_tenant;
 extern const struct schema schema_token;
 extern const struct schema schema_token_check;
+extern const struct schema schema_user;
 extern const struct schema schema_workflow;
 
 /* Messages whose content agentd knows: the fields that a type must have; more are let through. */

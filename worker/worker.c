@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "config.h"
 #include "conn.h"
+#include "crypto.h"
 #include "process.h"
 #include "db.h"
 #include "follow.h"
@@ -35,7 +36,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 64 };
+enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 128 };
 
 static void
 leave(struct worker *worker)
@@ -194,6 +195,8 @@ set_up_identity(struct worker *worker)
 	worker->jwt_keys = jwt_keys_new(&setup, &why);
 	worker->refresh_keys = refresh_keys_new(secrets, count);
 	worker->tokens = token_cache_new(heritage->hash_key);
+	for (int i = 0; i < 2 && secrets[i].len; i++)
+		worker->digests[i] = crypto_hmac_new(secrets[i]);
 	worker->passwords = password_pool_new(worker->base, PASSWORD_THREADS, PASSWORD_QUEUE);
 	if (!worker->jwt_keys || !worker->passwords)
 		log_error("worker", "cannot start: identity", LOG_TEXT("reason", why));
@@ -294,6 +297,8 @@ tear_down(struct worker *worker)
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
 	refresh_keys_free(worker->refresh_keys);
+	for (int i = 0; i < 2 && worker->digests[i]; i++)
+		crypto_hmac_free(worker->digests[i]);
 	tls_free(worker->tls);
 	cidr_list_free(&worker->trusted);
 }

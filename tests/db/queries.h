@@ -80,6 +80,8 @@ extern const struct CMUnitTest tenant_tests[];
 extern const int tenant_test_count;
 extern const struct CMUnitTest floor_tests[];
 extern const int floor_test_count;
+extern const struct CMUnitTest user_tests[];
+extern const int user_test_count;
 extern const struct CMUnitTest workflow_tests[];
 extern const int workflow_test_count;
 

@@ -33,6 +33,7 @@ test_user_for_login_is_looked_up_in_its_tenant(void **state UNUSED)
 	EXPECT(answer, 0, "id", id);
 	EXPECT(answer, 0, "tenant", fixture.tenant);
 	EXPECT(answer, 0, "password_hash", "h-neo");
+	EXPECT(answer, 0, "version", "1");
 	EXPECT(answer, 0, "active", "t");
 	assert_int_equal(CALL(USER_FOR_LOGIN, "username", "neo")->rows, 0); /* not in the tenant `default` */
 	assert_int_equal(CALL(USER_FOR_LOGIN, "username", "nobody", "tenant_name", tenant_name)->rows, 0);

@@ -11,11 +11,11 @@ hash(int number)
 }
 
 static struct db_answer *
-login(const char *user, const char *session, const char *name, int token)
+login(const char *user, const char *session, const char *version, int token)
 {
-	return CALL(USER_LOGGED_IN, "id", user, "password_hash", text("h-%s", name), "session", session, "lifetime_s",
-	            "3600", "token_lifetime_s", "900", "address", "10.0.0.1", "user_agent", "curl/8", "token_hash",
-	            hash(token), "request_id", "r1");
+	return CALL(USER_LOGGED_IN, "id", user, "version", version, "session", session, "lifetime_s", "3600",
+	            "token_lifetime_s", "900", "address", "10.0.0.1", "user_agent", "curl/8", "token_hash", hash(token),
+	            "request_id", "r1");
 }
 
 /* A user with a session whose newest token is number 1. */
@@ -25,7 +25,7 @@ begin(const char *name, const char **user_r)
 	const char *session = new_id();
 
 	*user_r = make_user(name, "operator");
-	login(*user_r, session, name, 1);
+	login(*user_r, session, "1", 1);
 	return session;
 }
 
@@ -54,12 +54,9 @@ test_login_begins_a_session(void **state UNUSED)
 	const char *user = make_user("trinity", "admin"), *session = new_id();
 	struct db_answer *answer;
 
-	assert_int_equal(
-	    CALL(USER_LOGGED_IN, "id", user, "tenant", "1", "password_hash", "h-trinity", "session", session)->rows, 0);
-	/* The password is another one by now. */
-	assert_int_equal(CALL(USER_LOGGED_IN, "id", user, "password_hash", "h-other", "session", session)->rows, 0);
+	assert_int_equal(CALL(USER_LOGGED_IN, "id", user, "tenant", "1", "version", "1", "session", session)->rows, 0);
 	EXPECT_SQL("t", "SELECT last_login IS NULL FROM users WHERE id = '%s'", user);
-	answer = login(user, session, "trinity", 1);
+	answer = login(user, session, "1", 1);
 	EXPECT(answer, 0, "changes", head());
 	EXPECT_SQL("t", "SELECT extract(epoch FROM now()) - %s BETWEEN 0 AND 60", db_answer_cell(answer, 0, "issued_at"));
 	EXPECT_SQL("f", "SELECT last_login IS NULL FROM users WHERE id = '%s'", user);
@@ -71,8 +68,32 @@ test_login_begins_a_session(void **state UNUSED)
 	           " WHERE subject_id = '%s'",
 	           session);
 	SQL("UPDATE users SET active = false WHERE id = '%s'", user);
-	assert_int_equal(login(user, new_id(), "trinity", 1)->rows, 0);
+	assert_int_equal(login(user, new_id(), "1", 1)->rows, 0);
 	EXPECT_SQL("1", "SELECT count(*) FROM sessions WHERE user_id = '%s'", user);
+}
+
+/* Whoever was changed between the look at the password and the tokens gets none; a hash made anew is no change. */
+static void
+test_login_of_a_changed_user_fails(void **state UNUSED)
+{
+	const char *user = make_user("trinity", "admin");
+
+	SQL("UPDATE users SET version = 2 WHERE id = '%s'", user);
+	assert_int_equal(login(user, new_id(), "1", 1)->rows, 0);
+	SQL("UPDATE users SET active = false WHERE id = '%s'", user);
+	assert_int_equal(login(user, new_id(), "2", 1)->rows, 0);
+	SQL("UPDATE users SET active = true WHERE id = '%s'", user);
+	SQL("UPDATE tenants SET active = false WHERE id = %s", fixture.tenant);
+	assert_int_equal(login(user, new_id(), "2", 1)->rows, 0);
+	SQL("UPDATE tenants SET active = true WHERE id = %s", fixture.tenant);
+	EXPECT_SQL("0", "SELECT count(*) FROM sessions WHERE user_id = '%s'", user);
+	EXPECT_SQL("t", "SELECT last_login IS NULL FROM users WHERE id = '%s'", user);
+	assert_int_equal(CALL(USER_LOGGED_IN, "id", user, "version", "2", "session", new_id(), "lifetime_s", "60",
+	                      "token_lifetime_s", "60", "address", "a", "token_hash", hash(1), "new_hash", "better")
+	                     ->rows,
+	                 1);
+	EXPECT_SQL("2 better", "SELECT version || ' ' || password_hash FROM users WHERE id = '%s'", user);
+	assert_int_equal(login(user, new_id(), "2", 2)->rows, 1);
 }
 
 static void
@@ -156,14 +177,14 @@ test_change_of_a_user_ends_the_sessions(void **state UNUSED)
 {
 	const char *user, *other, *session = begin("neo", &user), *kept = begin("trinity", &other), *second = new_id();
 
-	login(user, second, "neo", 7);
+	login(user, second, "1", 7);
 	SQL("SELECT agentd_announce(%s, 'user', '%s', now(), NULL)", fixture.tenant, user);
 	EXPECT(refresh(session, 1, 2), 0, "result", "refused");
 	EXPECT(refresh(second, 7, 8), 0, "result", "refused");
 	EXPECT(refresh(kept, 1, 2), 0, "result", "rotated");
 	/* Another login is another session. */
 	second = new_id();
-	login(user, second, "neo", 9);
+	login(user, second, "1", 9);
 	EXPECT(refresh(second, 9, 10), 0, "result", "rotated");
 	SQL("DELETE FROM users WHERE id = '%s'", user);
 	assert_int_equal(refresh(second, 10, 11)->rows, 0);
@@ -176,8 +197,8 @@ test_list_has_the_own_sessions_that_live(void **state UNUSED)
 	struct db_answer *answer;
 
 	begin("trinity", &other);
-	login(user, second, "neo", 2);
-	login(user, ended, "neo", 3);
+	login(user, second, "1", 2);
+	login(user, ended, "1", 3);
 	CALL(SESSION_END, "id", ended, "actor_id", user, "actor", "neo");
 	answer = CALL(SESSION_LIST, "actor_id", user, "session", first, "limit", "10");
 	assert_int_equal(answer->rows, 2);
@@ -225,6 +246,7 @@ test_sessions_that_are_over_are_forgotten(void **state UNUSED)
 
 const struct CMUnitTest session_tests[] = {
     TEST(test_login_begins_a_session),
+    TEST(test_login_of_a_changed_user_fails),
     TEST(test_refresh_rotates),
     TEST(test_the_answer_is_given_again_for_ten_seconds),
     TEST(test_reuse_ends_the_session),

@@ -261,6 +261,7 @@ main(void)
 	             {task_tests, task_test_count},
 	             {floor_tests, floor_test_count},
 	             {settle_tests, settle_test_count},
+	             {user_tests, user_test_count},
 	             {workflow_tests, workflow_test_count},
 	             {schedule_tests, schedule_test_count},
 	             {closely_tests, closely_test_count},

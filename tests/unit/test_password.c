@@ -47,6 +47,26 @@ test_reference_hash(void **state UNUSED)
 }
 
 static void
+test_outdated_hashes(void **state UNUSED)
+{
+	static const char *const outdated[] = {
+	    "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+	    "$argon2id$v=19$m=19456,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+	    "$argon2id$v=16$m=19456,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+	    "$argon2i$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+	    "",
+	};
+	char hash[PASSWORD_HASH_SIZE];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(outdated); i++)
+		assert_true(password_is_outdated(outdated[i]));
+	assert_true(password_hash(RIGHT, hash));
+	assert_false(password_is_outdated(hash));
+	/* Made by a node that is newer: stays. */
+	assert_false(password_is_outdated("$argon2id$v=19$m=65536,t=3,p=1$c29tZXNhbHQ$nf65"));
+}
+
+static void
 test_length(void **state UNUSED)
 {
 	char text[PASSWORD_LENGTH_MAX + 1], hash[PASSWORD_HASH_SIZE];
@@ -185,6 +205,29 @@ test_pool(void **state)
 	assert_int_equal(fixture->hashes, 1);
 }
 
+/* A right password brings the hash that replaces an outdated one; a wrong password brings none. */
+static void
+test_pool_makes_outdated_hashes_anew(void **state)
+{
+	static const char old[] = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+	struct fixture *fixture = *state;
+
+	start(fixture, 1, 10);
+	assert_true(send_verify(fixture, SLICE("differentpassword"), old));
+	wait_for(fixture, 1);
+	assert_int_equal(fixture->ok, 0);
+	assert_int_equal(fixture->hashes, 0);
+	assert_true(send_verify(fixture, SLICE("password"), old));
+	wait_for(fixture, 2);
+	assert_int_equal(fixture->ok, 1);
+	assert_int_equal(fixture->hashes, 1);
+	assert_false(password_is_outdated(fixture->hash));
+	assert_true(send_verify(fixture, SLICE("password"), fixture->hash));
+	wait_for(fixture, 3);
+	assert_int_equal(fixture->ok, 2);
+	assert_int_equal(fixture->hashes, 1);
+}
+
 /* The caller's memory may change as soon as the call returned. */
 static void
 test_pool_copies(void **state)
@@ -287,15 +330,25 @@ test_threads_block_signals(void **state)
 	assert_int_equal(sigismember(&old, SIGUSR1), 0);
 }
 
+static unsigned
+faults(const char *password, const char *username)
+{
+	return password_faults(slice_of(password), slice_of(username));
+}
+
+/* why is in one of the sentences, and each of them says what would do. */
 static void
 assert_weak(const char *password, const char *username, const char *why)
 {
-	const char *weakness = password_weakness(slice_of(password), slice_of(username));
+	unsigned found = faults(password, username);
+	bool said = false;
 
-	if (!weakness || !strstr(weakness, why))
-		fail_msg("\"%s\" of %s: found %s, expected ...%s...", password, username, weakness ? weakness : "(none)", why);
-	/* Every sentence says what would do. */
-	assert_non_null(strstr(weakness, "for example"));
+	for (int i = 0; i < PASSWORD_FAULT_COUNT; i++) {
+		said = said || ((found & 1u << i) && strstr(password_fault_text((enum password_fault)i), why));
+		assert_non_null(strstr(password_fault_text((enum password_fault)i), "for example"));
+	}
+	if (!said)
+		fail_msg("\"%s\" of %s: found %#x, expected ...%s...", password, username, found, why);
 }
 
 static void
@@ -353,7 +406,40 @@ test_weak_passwords(void **state UNUSED)
 		long_one[i] = (char)('a' + i * i % 23);
 	assert_weak(long_one, "ada", "longer than 256");
 	long_one[PASSWORD_LENGTH_MAX] = '\0';
-	assert_null(password_weakness(slice_of(long_one), SLICE("ada")));
+	assert_int_equal(faults(long_one, "ada"), 0);
+}
+
+/* Nobody is sent away twice. */
+static void
+test_all_faults_are_told(void **state UNUSED)
+{
+	static const char *const codes[] = {"not_text", "too_short", "too_long", "has_name", "repeats", "sequence", "common"};
+
+	assert_int_equal(ARRAY_LENGTH(codes), PASSWORD_FAULT_COUNT);
+	for (int i = 0; i < PASSWORD_FAULT_COUNT; i++)
+		assert_string_equal(password_fault_code((enum password_fault)i), codes[i]);
+	assert_int_equal(faults("admin", "admin"),
+	                 1u << PASSWORD_SHORT | 1u << PASSWORD_HAS_NAME | 1u << PASSWORD_COMMON);
+	assert_int_equal(faults("abcdef", "neo"), 1u << PASSWORD_SHORT | 1u << PASSWORD_SEQUENCE);
+	assert_int_equal(faults("", "neo"), 1u << PASSWORD_SHORT);
+	assert_int_equal(faults("x", "neo"), 1u << PASSWORD_SHORT);
+	assert_int_equal(faults("neoneoneoneo", "neo"), 1u << PASSWORD_HAS_NAME | 1u << PASSWORD_REPEATS);
+}
+
+static void
+test_passwords_can_be_typed(void **state UNUSED)
+{
+	static const char *const broken[] = {"four unrelated\nwords", "four unrelated words\r", "\tfour unrelated words",
+	                                     "four unrelated \x7fwords", "four unrelated \xffwords",
+	                                     "four unrelated words\xc3", "four unrelated \xed\xa0\x80 words"};
+	const struct slice zero = {"four unrelated\0words", 20};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(broken); i++)
+		assert_int_equal(faults(broken[i], "ada"), 1u << PASSWORD_NOT_TEXT);
+	assert_int_equal(password_faults(zero, SLICE("ada")), 1u << PASSWORD_NOT_TEXT);
+	/* The same letters in two forms of Unicode are two passwords: they are bytes. */
+	assert_int_equal(faults("caf\xc3\xa9 tulip anvil", "ada"), 0);
+	assert_int_equal(faults("cafe\xcc\x81 tulip anvil", "ada"), 0);
 }
 
 static void
@@ -372,12 +458,12 @@ test_good_passwords(void **state UNUSED)
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
-		if (password_weakness(slice_of(good[i]), SLICE("ada")))
-			fail_msg("\"%s\": %s", good[i], password_weakness(slice_of(good[i]), SLICE("ada")));
+		if (faults(good[i], "ada"))
+			fail_msg("\"%s\": %#x", good[i], faults(good[i], "ada"));
 	/* A name of one or two letters is in too many words to count; no name contains nothing. */
-	assert_null(password_weakness(SLICE("tulip anvil sonnet"), SLICE("an")));
-	assert_null(password_weakness(SLICE("tulip anvil sonnet"), SLICE("")));
-	assert_null(password_weakness(SLICE("tulip anvil sonnet"), SLICE_NONE));
+	assert_int_equal(faults("tulip anvil sonnet", "an"), 0);
+	assert_int_equal(faults("tulip anvil sonnet", ""), 0);
+	assert_int_equal(password_faults(SLICE("tulip anvil sonnet"), SLICE_NONE), 0);
 }
 
 int
@@ -386,15 +472,19 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_hash_and_verify),
 	    cmocka_unit_test(test_reference_hash),
+	    cmocka_unit_test(test_outdated_hashes),
 	    cmocka_unit_test(test_length),
 	    cmocka_unit_test(test_unknown_user_costs_the_same),
 	    cmocka_unit_test_setup_teardown(test_pool, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(test_pool_makes_outdated_hashes_anew, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_pool_copies, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_queue_is_bounded, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_send_in_callback, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_free_drops, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(test_threads_block_signals, set_up, tear_down),
 	    cmocka_unit_test(test_weak_passwords),
+	    cmocka_unit_test(test_all_faults_are_told),
+	    cmocka_unit_test(test_passwords_can_be_typed),
 	    cmocka_unit_test(test_good_passwords),
 	};
 
