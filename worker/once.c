@@ -30,7 +30,8 @@ digest_of(struct request *request, int secret)
 	char *text = arena_alloc(&request->arena, 2 * sizeof(bytes) + 1);
 	struct buf what = {0};
 
-	buf_reserve(&what, request->path.len + request->body_text.len + 100); /* so that it never moves: it is wiped below */
+	buf_reserve(&what,
+	            request->path.len + request->body_text.len + 100); /* so that it never moves: it is wiped below */
 	buf_printf(&what, "idempotency\n%s %.*s\n", request->endpoint->operation, SLICE_ARG(request->path));
 	buf_add_slice(&what, request->body_text);
 	crypto_hmac_sign(request->worker->digests[secret], buf_slice(&what), bytes);
@@ -58,12 +59,12 @@ once_read(struct request *request)
 		return request_fail(request, ERROR_BAD_REQUEST,
 		                    "an Idempotency-Key has 1 to %d visible ASCII characters; a random UUID will do", KEY_MAX);
 	request->once = arena_zero(&request->arena, sizeof(*request->once));
-	*request->once = (struct once){
-	    .key = key,
-	    .owner = slice_of(arena_printf(&request->arena, "%s %.*s",
-	                                   request->principal.kind == PRINCIPAL_USER ? "user" : "key",
-	                                   SLICE_ARG(request->principal.id))),
-	    .digest = digest_of(request, 0)};
+	*request->once =
+	    (struct once){.key = key,
+	                  .owner = slice_of(arena_printf(&request->arena, "%s %.*s",
+	                                                 request->principal.kind == PRINCIPAL_USER ? "user" : "key",
+	                                                 SLICE_ARG(request->principal.id))),
+	                  .digest = digest_of(request, 0)};
 	return STEP_NEXT;
 }
 
@@ -131,8 +132,9 @@ replay(struct call *call, const struct db_result *result)
 	struct request *request = call->request;
 
 	if (!is_same(request, db_get(result, 0, "digest"))) {
-		call_fail(call, ERROR_IDEMPOTENCY_MISMATCH,
-		          "this Idempotency-Key was used for another request within 24 hours; take a new one for a new request");
+		call_fail(
+		    call, ERROR_IDEMPOTENCY_MISMATCH,
+		    "this Idempotency-Key was used for another request within 24 hours; take a new one for a new request");
 		return;
 	}
 	call->status = (int)strtol(db_get(result, 0, "status").data, NULL, 10);

@@ -413,13 +413,13 @@ test_weak_passwords(void **state UNUSED)
 static void
 test_all_faults_are_told(void **state UNUSED)
 {
-	static const char *const codes[] = {"not_text", "too_short", "too_long", "has_name", "repeats", "sequence", "common"};
+	static const char *const codes[] = {"not_text", "too_short", "too_long", "has_name",
+	                                    "repeats",  "sequence",  "common"};
 
 	assert_int_equal(ARRAY_LENGTH(codes), PASSWORD_FAULT_COUNT);
 	for (int i = 0; i < PASSWORD_FAULT_COUNT; i++)
 		assert_string_equal(password_fault_code((enum password_fault)i), codes[i]);
-	assert_int_equal(faults("admin", "admin"),
-	                 1u << PASSWORD_SHORT | 1u << PASSWORD_HAS_NAME | 1u << PASSWORD_COMMON);
+	assert_int_equal(faults("admin", "admin"), 1u << PASSWORD_SHORT | 1u << PASSWORD_HAS_NAME | 1u << PASSWORD_COMMON);
 	assert_int_equal(faults("abcdef", "neo"), 1u << PASSWORD_SHORT | 1u << PASSWORD_SEQUENCE);
 	assert_int_equal(faults("", "neo"), 1u << PASSWORD_SHORT);
 	assert_int_equal(faults("x", "neo"), 1u << PASSWORD_SHORT);
@@ -429,9 +429,13 @@ test_all_faults_are_told(void **state UNUSED)
 static void
 test_passwords_can_be_typed(void **state UNUSED)
 {
-	static const char *const broken[] = {"four unrelated\nwords", "four unrelated words\r", "\tfour unrelated words",
-	                                     "four unrelated \x7fwords", "four unrelated \xffwords",
-	                                     "four unrelated words\xc3", "four unrelated \xed\xa0\x80 words"};
+	static const char *const broken[] = {"four unrelated\nwords",
+	                                     "four unrelated words\r",
+	                                     "\tfour unrelated words",
+	                                     "four unrelated \x7fwords",
+	                                     "four unrelated \xffwords",
+	                                     "four unrelated words\xc3",
+	                                     "four unrelated \xed\xa0\x80 words"};
 	const struct slice zero = {"four unrelated\0words", 20};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(broken); i++)
