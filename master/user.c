@@ -120,7 +120,6 @@ generate(char out[PASSWORD_LENGTH_MAX + 1])
 	crypto_base64url_encode(&text, (struct slice){(const char *)random, sizeof(random)});
 	snprintf(out, PASSWORD_LENGTH_MAX + 1, "%.*s", SLICE_ARG(buf_slice(&text)));
 	crypto_wipe(random, sizeof(random));
-	crypto_wipe(text.data, text.len);
 	buf_free(&text);
 }
 

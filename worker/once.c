@@ -35,7 +35,6 @@ digest_of(struct request *request, int secret)
 	buf_printf(&what, "idempotency\n%s %.*s\n", request->endpoint->operation, SLICE_ARG(request->path));
 	buf_add_slice(&what, request->body_text);
 	crypto_hmac_sign(request->worker->digests[secret], buf_slice(&what), bytes);
-	crypto_wipe(what.data, what.len);
 	buf_free(&what);
 	crypto_hex(bytes, sizeof(bytes), text);
 	return (struct slice){text, 2 * sizeof(bytes)};
