@@ -6,17 +6,17 @@
 #include "api.h"
 #include "ask.h"
 #include "body.h"
-#include "password_pool.h"
+#include "new_password.h"
 #include "rows.h"
+#include "username.h"
 #include "uuid.h"
 
 /* The order of fields_tenant. */
 enum { NAME, DESCRIPTION, QUOTAS, ADMIN_USERNAME, ADMIN_PASSWORD, TENANT_FIELDS };
 
 struct new_tenant {
-	struct request *request;
+	struct new_password new; /* of the admin */
 	struct field_value fields[TENANT_FIELDS];
-	struct slice hash;
 };
 
 static bool
@@ -33,7 +33,7 @@ check(struct request *request, const struct new_tenant *tenant)
 {
 	struct field_errors *errors = arena_zero(&request->arena, sizeof(*errors));
 	struct slice username = tenant->fields[ADMIN_USERNAME].text, password = tenant->fields[ADMIN_PASSWORD].text;
-	const char *weakness = username.data && password.data ? password_weakness(password, username) : NULL;
+	const char *fault = username.data ? username_fault(username) : NULL;
 
 	errors->arena = &request->arena;
 	if (!name_fits(tenant->fields[NAME].text))
@@ -42,24 +42,13 @@ check(struct request *request, const struct new_tenant *tenant)
 		field_error_add(errors, "/admin_password", "required", "the first admin needs a password");
 	if (password.data && !username.data)
 		field_error_add(errors, "/admin_username", "required", "whose password is it?");
-	if (weakness)
-		field_error_add(errors, "/admin_password", "weak_password", weakness);
+	if (fault)
+		field_error_add(errors, "/admin_username", "bad_name", fault);
+	if (password.data)
+		new_password_check(password, username, "/admin_password", errors);
 	if (errors->count)
 		request_fail_fields(request, ERROR_VALIDATION_FAILED, errors, "errors lists every field that does not fit");
 	return errors->count == 0;
-}
-
-static void
-hashed(void *arg, bool ok, const char *hash)
-{
-	struct new_tenant *tenant = arg;
-	struct request *request = tenant->request;
-
-	if (ok)
-		tenant->hash = slice_of(arena_string(&request->arena, slice_of(hash)));
-	request_resume(request,
-	               ok ? STEP_NEXT
-	                  : request_fail(request, ERROR_UNAVAILABLE, "the password could not be hashed; try again"));
 }
 
 enum step
@@ -68,14 +57,12 @@ api_tenant_hash(struct request *request)
 	struct new_tenant *tenant = arena_zero(&request->arena, sizeof(*tenant));
 
 	request->state = tenant;
-	tenant->request = request;
+	tenant->new.request = request;
 	if (!body_read(request, tenant->fields) || !check(request, tenant))
 		return STEP_DONE;
 	if (!tenant->fields[ADMIN_USERNAME].text.data)
 		return STEP_NEXT;
-	if (!password_hash_send(request->worker->passwords, tenant->fields[ADMIN_PASSWORD].text, hashed, tenant))
-		return request_fail(request, ERROR_UNAVAILABLE, "too many passwords at once; try again");
-	return STEP_WAIT;
+	return new_password_hash(&tenant->new, tenant->fields[ADMIN_PASSWORD].text);
 }
 
 static enum step
@@ -105,7 +92,7 @@ api_tenant_create(struct request *request)
 	             {"description", tenant->fields[DESCRIPTION].text},
 	             {"quotas", tenant->fields[QUOTAS].text},
 	             {"admin_username", tenant->fields[ADMIN_USERNAME].text},
-	             {"password_hash", tenant->hash},
+	             {"password_hash", *tenant->new.hash ? slice_of(tenant->new.hash) : SLICE_NONE},
 	             {"user_id", {id, UUID_TEXT_SIZE - 1}},
 	             {"actor", request->principal.name},
 	             {"address", request->address},

@@ -25,7 +25,7 @@ const struct field fields_tenant[] = {
     DESCRIPTION,
     OBJECT("quotas", .fields = quotas, DOC("what it may have at most; what is not named is not bounded")),
     TEXT("admin_username", .min = 1, .max = 64, DOC("makes its first user, an admin; with admin_password")),
-    TEXT("admin_password", .min = 1, .max = 256, DOC("the password of admin_username")),
+    TEXT("admin_password", DOC("the password of admin_username; as for users")),
     {0}};
 
 const struct field fields_tenant_patch[] = {

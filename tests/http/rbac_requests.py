@@ -84,6 +84,14 @@ def agent(t):
     return t.make("POST", "/agents", body)["agent_id"]
 
 
+def user_body():
+    return {"username": fresh("user"), "password": "tulip anvil sonnet", "role": "viewer", "display_name": "MARK"}
+
+
+def user(t):
+    return t.make("POST", "/users", user_body())["id"]
+
+
 def message_body(to=None):
     return {"from_agent_id": fresh("from"), "to_agent_id": to or fresh("to"), "message_type": "note",
             "content": {"mark": "MARK"}}
@@ -185,6 +193,12 @@ def _verify_token(t):
     return Request({"token": t.token})
 
 
+@request("changePassword")
+def _change_password(_):
+    # Roles come with keys here, which have no password.
+    return Request({"current_password": "x", "new_password": "tulip anvil sonnet"}, ok=(403,))
+
+
 @request("createKey")
 def _create_key(_):
     return Request({"name": "MARK", "rate_limit": 1000}, ok=(201,))
@@ -205,7 +219,7 @@ def _verify_key(t):
 
 @request("listAgents", "listWorkflows", "listTasks", "listDead", "listLimits", "listTemplates", "listSchedules",
          "listMessages", "listMemory", "systemMetrics", "agentsMetrics", "listEvents", "streamEvents", "systemStatus",
-         "listTenants")
+         "listTenants", "listUsers")
 def _list(_):
     return Request()
 
@@ -440,6 +454,34 @@ def _message(t):
 @request("ackMessage")
 def _ack(t):
     return Request({}, id=delivered(t))
+
+
+# Users.
+
+
+@request("createUser")
+def _create_user(_):
+    return Request(user_body(), ok=(201,))
+
+
+@request("getUser")
+def _user(t):
+    return Request(id=user(t))
+
+
+@request("patchUser")
+def _patch_user(t):
+    return Request({"role": "guest", "active": False, "display_name": "MARK"}, id=user(t))
+
+
+@request("deleteUser")
+def _delete_user(t):
+    return Request(id=user(t), ok=(204,))
+
+
+@request("setUserPassword")
+def _set_user_password(t):
+    return Request({"password": "harbour quilt zebra"}, id=user(t), ok=(204,))
 
 
 # Tenants.

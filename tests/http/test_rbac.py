@@ -245,7 +245,7 @@ def try_foreign(operation, row, tenant, foreign, theirs):
 
 
 SNAPSHOT = ["/workflows", "/tasks", "/tasks/dead", "/schedules", "/templates", "/limits", "/messages", "/memory", "/keys",
-            "/agents"]
+            "/agents", "/users"]
 
 
 def try_lists(operations, tenant, foreign):
@@ -276,7 +276,7 @@ def snapshot(tenant):
             cursor = page["next_cursor"]
             if not cursor:
                 break
-        drop = VOLATILE if path in ("/keys", "/agents") else set()
+        drop = VOLATILE if path in ("/keys", "/agents", "/users") else set()
         everything[path] = [{name: value for name, value in item.items() if name not in drop} for item in items]
     return everything
 
