@@ -7,6 +7,7 @@
 #include "api.h"
 #include "ask.h"
 #include "body.h"
+#include "changes.h"
 #include "login_guard.h"
 #include "new_password.h"
 #include "password_pool.h"
@@ -14,7 +15,7 @@
 /* The order of fields_password_change. */
 enum { CURRENT, NEW, FIELDS };
 
-struct change {
+struct renewal {
 	struct new_password new; /* first */
 	struct field_value fields[FIELDS];
 	struct login_guard guard;
@@ -40,16 +41,16 @@ refuse(struct request *request, const struct field_errors *errors)
 static void
 checked(void *arg, bool ok, const char *hash UNUSED)
 {
-	struct change *change = arg;
-	struct request *request = change->new.request;
+	struct renewal *renewal = arg;
+	struct request *request = renewal->new.request;
 	struct field_errors *errors = new_errors(request);
 
 	if (ok) {
-		login_guard_succeeded(&change->guard);
-		request_resume(request, new_password_hash(&change->new, change->fields[NEW].text));
+		login_guard_succeeded(&renewal->guard);
+		request_resume(request, new_password_hash(&renewal->new, renewal->fields[NEW].text));
 		return;
 	}
-	login_guard_failed(&change->guard);
+	login_guard_failed(&renewal->guard);
 	field_error_add(errors, "/current_password", "wrong_password", "is not the password that you have now");
 	request_resume(request, refuse(request, errors));
 }
@@ -57,14 +58,14 @@ checked(void *arg, bool ok, const char *hash UNUSED)
 static enum step
 found(struct request *request, const struct db_result *result)
 {
-	struct change *change = request->state;
+	struct renewal *renewal = request->state;
 	const char *hash = NULL;
 
 	if (result->count) {
 		hash = arena_string(&request->arena, db_get(result, 0, "password_hash"));
-		change->version = slice_of(arena_string(&request->arena, db_get(result, 0, "version")));
+		renewal->version = slice_of(arena_string(&request->arena, db_get(result, 0, "version")));
 	}
-	if (!password_verify_send(request->worker->passwords, change->fields[CURRENT].text, hash, checked, change))
+	if (!password_verify_send(request->worker->passwords, renewal->fields[CURRENT].text, hash, checked, renewal))
 		return new_password_busy(request);
 	return STEP_WAIT;
 }
@@ -73,23 +74,23 @@ enum step
 api_password_check(struct request *request)
 {
 	const struct principal *who = &request->principal;
-	struct change *change = arena_zero(&request->arena, sizeof(*change));
+	struct renewal *renewal = arena_zero(&request->arena, sizeof(*renewal));
 	struct slice *values = ask_values(request, QUERY_USER_SECRET);
 	struct field_errors *errors = new_errors(request);
 
-	request->state = change;
-	change->new.request = request;
+	request->state = renewal;
+	renewal->new.request = request;
 	if (who->kind != PRINCIPAL_USER)
 		return request_fail(request, ERROR_FORBIDDEN, "an API key has no password; log in as the user who has one");
-	if (!body_check(request, change->fields, errors))
+	if (!body_check(request, renewal->fields, errors))
 		return refuse(request, errors);
-	new_password_check(change->fields[NEW].text, who->name, "/new_password", errors);
-	if (slice_equal(change->fields[NEW].text, change->fields[CURRENT].text))
+	new_password_check(renewal->fields[NEW].text, who->name, "/new_password", errors);
+	if (slice_equal(renewal->fields[NEW].text, renewal->fields[CURRENT].text))
 		field_error_add(errors, "/new_password", "unchanged", "must be another one than current_password");
 	if (errors->count)
 		return refuse(request, errors);
-	change->guard = login_guard_of(request, who->tenant_name, who->name);
-	if (login_guard_begin(&change->guard, request) == STEP_DONE)
+	renewal->guard = login_guard_of(request, who->tenant_name, who->name);
+	if (login_guard_begin(&renewal->guard, request) == STEP_DONE)
 		return STEP_DONE;
 	ask_set(values, QUERY_USER_SECRET, "tenant", ask_tenant(request));
 	ask_set(values, QUERY_USER_SECRET, "id", who->id);
@@ -103,6 +104,7 @@ stored(struct request *request, const struct db_result *result)
 		return request_fail(
 		    request, ERROR_CONFLICT,
 		    "your account was changed by somebody else at the same moment; nothing was done, try again");
+	changes_mark(request->worker->heritage);
 	request->status = 204;
 	return STEP_NEXT;
 }
@@ -110,14 +112,14 @@ stored(struct request *request, const struct db_result *result)
 enum step
 api_password_store(struct request *request)
 {
-	struct change *change = request->state;
+	struct renewal *renewal = request->state;
 	const struct principal *who = &request->principal;
 	struct slice *values = ask_values(request, QUERY_USER_PASSWORD_OWN);
 
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "tenant", ask_tenant(request));
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "id", who->id);
-	ask_set(values, QUERY_USER_PASSWORD_OWN, "version", change->version);
-	ask_set(values, QUERY_USER_PASSWORD_OWN, "password_hash", slice_of(change->new.hash));
+	ask_set(values, QUERY_USER_PASSWORD_OWN, "version", renewal->version);
+	ask_set(values, QUERY_USER_PASSWORD_OWN, "password_hash", slice_of(renewal->new.hash));
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "actor", who->name);
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "address", request->address);
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "request_id", request->id);
