@@ -17,7 +17,8 @@ static const struct throttle_rule user_rule = {20, SECOND, MINUTE, 15 * MINUTE};
 static const struct throttle_rule address_rule = {50, SECOND, MINUTE, 15 * MINUTE};
 
 static uint64_t
-subject(struct request *request, const char *kind, struct slice tenant_name, struct slice username, const char *address)
+subject(struct request *request, const char *kind, struct slice tenant_name, struct slice username,
+        struct slice address)
 {
 	struct buf text = {0};
 	uint64_t hash;
@@ -26,7 +27,7 @@ subject(struct request *request, const char *kind, struct slice tenant_name, str
 	buf_printf(&text, "%s %zu %zu ", kind, tenant_name.len, username.len);
 	buf_add_slice(&text, tenant_name);
 	buf_add_slice(&text, username);
-	buf_add_text(&text, address);
+	buf_add_slice(&text, address);
 	hash = crypto_siphash(request->worker->heritage->hash_key, buf_slice(&text));
 	buf_free(&text);
 	return hash;
@@ -35,12 +36,12 @@ subject(struct request *request, const char *kind, struct slice tenant_name, str
 struct login_guard
 login_guard_of(struct request *request, struct slice tenant_name, struct slice username)
 {
-	const char *address = request->conn ? request->conn->network : "";
+	struct slice none = SLICE(""), address = request->network;
 
 	return (struct login_guard){.worker = request->worker,
 	                            .pair = subject(request, "login pair", tenant_name, username, address),
-	                            .user = subject(request, "login user", tenant_name, username, ""),
-	                            .address = subject(request, "login address", SLICE(""), SLICE(""), address)};
+	                            .user = subject(request, "login user", tenant_name, username, none),
+	                            .address = subject(request, "login address", none, none, address)};
 }
 
 static enum step

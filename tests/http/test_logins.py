@@ -20,6 +20,7 @@ import time
 
 ADMIN = "only-for-this-test-4711"
 GOOD = "tulip anvil sonnet"
+PROXY = "127.0.0.2"
 FULL = os.environ.get("LOGINS") == "full"
 AT_ONCE = 100
 LIVEZ_P99_MS = 50
@@ -44,7 +45,8 @@ class Node:
     def __init__(self, folder):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTD")}
         environment.update(AGENTD_ENV="testing", AGENTD_PORT="0", AGENTD_WORKERS="1", AGENTD_STATE_DIR=f"{folder}/state",
-                           AGENTD_ADMIN_PASSWORD=ADMIN, AGENTD_RATE_LIMIT="1000000000", AGENTD_LOG_LEVEL="error")
+                           AGENTD_ADMIN_PASSWORD=ADMIN, AGENTD_RATE_LIMIT="1000000000", AGENTD_LOG_LEVEL="error",
+                           AGENTD_TRUSTED_PROXIES=PROXY)
         if os.geteuid() == 0:
             environment["AGENTD_USER"] = "nobody"
         self.log = open(f"{folder}/log", "wb")
@@ -62,9 +64,10 @@ class Node:
     def connect(self, source=None):
         return socket.create_connection(("127.0.0.1", self.port), timeout=60, source_address=(source, 0) if source else None)
 
-    def request(self, method, path, body):
+    def request(self, method, path, body, forwarded=None):
         text = "" if body is None else json.dumps(body)
         identity = f"Authorization: Bearer {self.token}\r\n" if self.token else ""
+        identity += f"X-Forwarded-For: {forwarded}\r\n" if forwarded else ""
         return (f"{method} /api/v1{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
                 f"{identity}Content-Length: {len(text)}\r\n\r\n{text}").encode()
 
@@ -76,16 +79,16 @@ class Node:
         headers = dict(line.lower().split(": ", 1) for line in lines[1:])
         return int(lines[0].split(" ")[1]), headers, json.loads(body) if body else None
 
-    def ask(self, method, path, body=None, source=None):
+    def ask(self, method, path, body=None, source=None, forwarded=None):
         with self.connect(source) as client:
-            client.sendall(self.request(method, path, body))
+            client.sendall(self.request(method, path, body, forwarded))
             data = b""
             while piece := client.recv(65536):
                 data += piece
         return self.parse(data)
 
-    def login(self, username, password, source=None, **more):
-        return self.ask("POST", "/auth/login", {"username": username, "password": password, **more}, source)
+    def login(self, username, password, source=None, forwarded=None, **more):
+        return self.ask("POST", "/auth/login", {"username": username, "password": password, **more}, source, forwarded)
 
     def logins_at_once(self, pairs):
         """All connections are there before the first request is sent; answers in the order of the pairs."""
@@ -232,13 +235,22 @@ def test_guessing_at_many_users(node):
     check("nor does anybody elsewhere", node.login("right", GOOD, next(addresses))[0] == 200)
 
 
+def test_address_behind_a_proxy(node):
+    node.make_user("proxied")
+    seen = [node.login("proxied", f"guess {i}", PROXY, "192.0.2.1")[0] for i in range(6)]
+    check("behind a trusted proxy the client's address counts", seen == [401] * 5 + [429], seen)
+    check("another client of the proxy does not wait", node.login("proxied", GOOD, PROXY, "192.0.2.2")[0] == 200)
+    seen = [node.login("proxied", f"guess {i}", "127.0.0.3", f"192.0.2.{i + 10}")[0] for i in range(6)]
+    check("who is no proxy does not choose an address", seen == [401] * 5 + [429], seen)
+
+
 def main():
     folder = tempfile.mkdtemp(prefix="agentd-logins.", dir="/tmp")
     os.chmod(folder, 0o777)
     node = Node(folder)
     try:
         for test in (test_probes_stay_quick, test_queue_is_bounded, test_time_tells_nothing,
-                     test_guessing_from_many_addresses, test_guessing_at_many_users):
+                     test_guessing_from_many_addresses, test_guessing_at_many_users, test_address_behind_a_proxy):
             test(node)
     finally:
         node.process.terminate()
