@@ -28,7 +28,9 @@ struct reset {
 static bool
 may_give(const struct request *request, struct slice role)
 {
-	return !(perm_of_role(role) & ~request->principal.perms);
+	uint32_t named = (uint32_t)((UINT64_C(1) << PERM_COUNT) - 1) & ~(1u << PERM_NONE);
+
+	return !(perm_of_role(role) & named & ~request->principal.perms);
 }
 
 static const char too_high[] =
