@@ -130,12 +130,6 @@ quota_decide(struct quota_check *check)
 	check->decided = true;
 }
 
-bool
-quota_admitted(const struct quota_check *check)
-{
-	return check->subjects[check->tightest].verdict.admitted;
-}
-
 /* The subjects behind the one that refused were not asked. */
 static void
 refused_at(struct quota *quota, struct quota_check *check, int index)

@@ -57,8 +57,6 @@ bool quota_settled(const struct quota *quota);
  * the request is resumed: decided, or to be asked again.
  */
 MUST_CHECK bool quota_take(struct quota *quota, struct quota_check *check);
-/* Whether the request was admitted for all subjects. */
-bool quota_admitted(const struct quota_check *check);
 /* Counts one in this node's table only, with this node's part of the limit. */
 struct limit_verdict quota_take_here(struct quota *quota, const struct quota_subject *subject);
 

@@ -16,6 +16,7 @@
 #include "endpoint.h"
 #include "error.h"
 #include "json_write.h"
+#include "limit.h"
 
 struct follower;
 struct quota_check;
@@ -71,6 +72,7 @@ struct request {
 	struct principal principal;
 	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
 	struct quota_check *quota; /* NULL: nothing limits it */
+	struct limit_verdict limit; /* the tightest of its limits */
 	struct json body;
 	bool has_body;
 	struct calls *calls;

@@ -53,9 +53,9 @@ add_known(struct request *request)
 
 	add_subject(request, "default", "", who->kind == PRINCIPAL_USER ? 'u' : 'k', who->id,
 	            who->rate_limit ? who->rate_limit : config->rate_limit);
-	if (who->tenant_limit)
+	if (whole)
 		add_subject(request, "tenant", " of the tenant", 't',
-		            slice_of(arena_printf(&request->arena, "%lld", (long long)who->tenant)), who->tenant_limit);
+		            slice_of(arena_printf(&request->arena, "%lld", (long long)who->tenant)), whole);
 	add_subject(request, "address", " of this address", 'b', request->network,
 	            config->rate_limit_address ? config->rate_limit_address : config->rate_limit * ADDRESS_FACTOR);
 }
@@ -92,6 +92,8 @@ refuse(struct request *request, const struct quota_subject *subject)
 enum step
 stage_limit(struct request *request)
 {
+	const struct quota_subject *tightest;
+
 	if (!request->quota) {
 		if (request->endpoint->limit == LIMIT_CLASS_NONE)
 			return STEP_NEXT;
@@ -99,9 +101,10 @@ stage_limit(struct request *request)
 	}
 	if (!request->quota->decided && !quota_take(request->worker->quota, request->quota))
 		return STEP_WAIT;
-	if (quota_admitted(request->quota))
-		return STEP_NEXT;
-	return refuse(request, &request->quota->subjects[request->quota->tightest]);
+	tightest = &request->quota->subjects[request->quota->tightest];
+	request->limit = tightest->verdict;
+	request->limit.limit = tightest->rule.limit;
+	return tightest->verdict.admitted ? STEP_NEXT : refuse(request, tightest);
 }
 
 void
