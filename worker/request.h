@@ -125,10 +125,10 @@ enum step request_fail_database(struct request *request, const struct db_result 
 
 void request_add_header(struct request *request, const char *name, struct slice value);
 
-/* throttle.c: what the limits say, for the head of an answer. */
-void throttle_add_headers(struct request *request);
+/* stage_limit.c: what the limits say, for the head of an answer. */
+void stage_limit_headers(struct request *request);
 /* Somebody's credential was refused: who tries too many from one address is told to wait, whatever he sent. */
-void throttle_stranger(struct request *request);
+void stage_limit_stranger(struct request *request);
 
 /* Stages, in stage.c and friends. */
 enum step stage_cors(struct request *request);

@@ -1,5 +1,5 @@
 /*
- * stage.c - the short stages: route, authorize, body, reply. cors, authenticate, limit (throttle.c) and handle have files
+ * stage.c - the short stages: route, authorize, body, reply. cors, authenticate, limit (stage_limit.c) and handle have files
  * of their own.
  */
 #include "clock.h"
@@ -215,7 +215,7 @@ write_head(struct request *request, bool has_type)
 	struct conn *conn = request->conn;
 	struct buf *out = &conn->out;
 
-	throttle_add_headers(request);
+	stage_limit_headers(request);
 	if (request->status == 401)
 		request_add_header(request, "WWW-Authenticate", SLICE("Bearer realm=\"agentd\""));
 	if (request->retry_after_s)
@@ -270,7 +270,7 @@ stage_reply(struct request *request)
 	if (!conn)
 		return STEP_NEXT;
 	if (request->status == 401)
-		throttle_stranger(request);
+		stage_limit_stranger(request);
 	if (request->streaming) {
 		if (is_chunked(request) && !request->head_only)
 			http_write_last_chunk(&conn->out);

@@ -1,5 +1,5 @@
 /*
- * throttle.c - the stage `limit`: for whom a request counts, and what the answer says of it.
+ * stage_limit.c - the stage `limit`: for whom a request counts, and what the answer says of it.
  *
  * A request counts for its user or key, for its tenant if that has a limit, and for its address: strangers at the limit
  * of a user, those who are known at a larger one that only bounds them all together. Logins have a counter of their own
@@ -108,7 +108,7 @@ stage_limit(struct request *request)
 }
 
 void
-throttle_stranger(struct request *request)
+stage_limit_stranger(struct request *request)
 {
 	struct quota_subject subject = {
 	    .policy = "address",
@@ -125,7 +125,7 @@ throttle_stranger(struct request *request)
 }
 
 void
-throttle_add_headers(struct request *request)
+stage_limit_headers(struct request *request)
 {
 	const struct quota_check *check = request->quota;
 	const struct quota_subject *subject;
