@@ -9,8 +9,11 @@ beaten(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
-	if (result->status == DB_OK && result->count)
-		relay_others(duty->keeper->relay, (int)strtol(db_get(result, 0, "others").data, NULL, 10));
+	if (result->status == DB_OK && result->count) {
+		int others = (int)strtol(db_get(result, 0, "others").data, NULL, 10);
+		atomic_store(&duty->keeper->heritage->board->nodes, others + 1);
+		relay_others(duty->keeper->relay, others);
+	}
 	duty_done(duty);
 }
 

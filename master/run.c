@@ -63,6 +63,7 @@ make_shared_memory(struct master *master)
 		return false;
 	}
 	heritage->board->started_us = clock_wall_us();
+	atomic_store(&heritage->board->clock_offset_us, clock_wall_us() - clock_mono_us());
 	crypto_random(heritage->hash_key, sizeof(heritage->hash_key));
 	return true;
 }

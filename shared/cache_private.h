@@ -13,7 +13,7 @@
 
 enum {
 	CACHE_BACKOFF_MIN_MS = 100,
-	CACHE_BACKOFF_MAX_MS = 2000,
+	CACHE_BACKOFF_MAX_MS = 500, /* short: while some count in Redis again and others do not yet, they admit more */
 	CACHE_PENDING_MAX = 4096 /* commands without an answer */
 };
 

@@ -39,6 +39,7 @@ struct worker {
 	struct event_base *base;
 	struct db *db;
 	struct cache *cache; /* NULL: no Redis is wanted */
+	struct quota *quota;
 	struct settler settler;
 	struct jwt_keys *jwt_keys;
 	struct refresh_keys *refresh_keys;

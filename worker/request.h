@@ -19,6 +19,7 @@
 #include "limit.h"
 
 struct follower;
+struct quota_check;
 struct waiter;
 
 enum principal_kind { PRINCIPAL_NOBODY, PRINCIPAL_USER, PRINCIPAL_KEY };
@@ -73,8 +74,8 @@ struct request {
 	struct field_value *query;
 	struct principal principal;
 	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
-	bool limited;
-	struct limit_verdict limit;
+	struct quota_check *quota; /* NULL: nothing limits it */
+	struct limit_verdict limit; /* the tightest of its limits */
 	struct json body;
 	bool has_body;
 	struct calls *calls;
@@ -126,6 +127,11 @@ enum step request_fail_fields(struct request *request, enum error error, const s
 enum step request_fail_database(struct request *request, const struct db_result *result);
 
 void request_add_header(struct request *request, const char *name, struct slice value);
+
+/* stage_limit.c: what the limits say, for the head of an answer. */
+void stage_limit_headers(struct request *request);
+/* Somebody's credential was refused: who tries too many from one address is told to wait, whatever he sent. */
+void stage_limit_stranger(struct request *request);
 
 /* Stages, in stage.c and friends. */
 enum step stage_cors(struct request *request);

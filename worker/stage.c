@@ -1,6 +1,6 @@
 /*
- * stage.c - the short stages: route, limit, authorize, body, reply. cors, authenticate and handle have files of their
- * own.
+ * stage.c - the short stages: route, authorize, body, reply. cors, authenticate, limit (stage_limit.c) and handle have files
+ * of their own.
  */
 #include "clock.h"
 #include "config.h"
@@ -64,98 +64,6 @@ stage_route(struct request *request)
 			request->path_values[i] = (struct slice){decoded, length};
 		}
 	return STEP_NEXT;
-}
-
-static uint64_t
-limit_subject(const struct request *request, bool by_address)
-{
-	const struct principal *who = &request->principal;
-	char text[160];
-	int length;
-
-	if (by_address || who->kind == PRINCIPAL_NOBODY)
-		length = snprintf(text, sizeof(text), "address %.*s", SLICE_ARG(request->network));
-	else
-		length = snprintf(text, sizeof(text), "%d %lld %.*s", who->kind, (long long)who->tenant, SLICE_ARG(who->id));
-	if (request->endpoint && request->endpoint->limit == LIMIT_CLASS_LOGIN)
-		text[0] = 'l';
-	return crypto_siphash(request->worker->heritage->hash_key, (struct slice){text, (size_t)MIN(length, 159)});
-}
-
-static void
-add_limit_headers(struct request *request)
-{
-	const struct limit_verdict *limit = &request->limit;
-	int64_t window_s = request->worker->config->rate_limit_window_s;
-	int64_t reset_s = (limit->reset_us + 999999) / 1000000;
-	const struct {
-		const char *text;
-		int64_t number;
-	} parts[] = {{"X-RateLimit-Limit: ", limit->limit},
-	             {"\r\nX-RateLimit-Remaining: ", limit->remaining},
-	             {"\r\nX-RateLimit-Reset: ", reset_s},
-	             {"\r\nRateLimit-Policy: \"default\";q=", limit->limit},
-	             {";w=", window_s},
-	             {"\r\nRateLimit: \"default\";r=", limit->remaining},
-	             {";t=", reset_s}};
-
-	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
-		buf_add_text(&request->headers, parts[i].text);
-		buf_add_int(&request->headers, parts[i].number);
-	}
-	buf_add(&request->headers, "\r\n", 2);
-}
-
-static enum step
-refuse_rate(struct request *request, const struct limit_rule *rule, const char *whose)
-{
-	request->retry_after_s = (request->limit.retry_us + 999999) / 1000000;
-	return request_fail(request, ERROR_RATE_LIMITED, "the limit%s is %lld requests in %lld s; try again in %lld s",
-	                    whose, (long long)rule->limit, (long long)(rule->window_us / 1000000),
-	                    (long long)request->retry_after_s);
-}
-
-/* All users and keys of a tenant together, if it has such a quota. */
-static bool
-tenant_admits(struct request *request, struct limit_rule *rule)
-{
-	struct worker *worker = request->worker;
-	int64_t tenant = request->principal.tenant, rate = tenant ? tenant_bounds_rate(worker->bounds, tenant) : 0;
-	char text[40];
-
-	if (!rate)
-		return true;
-	rule->limit = rate;
-	snprintf(text, sizeof(text), "tenant %lld", (long long)tenant);
-	request->limit = limit_take(worker->heritage->limits, crypto_siphash(worker->heritage->hash_key, slice_of(text)),
-	                            rule, clock_mono_us());
-	return request->limit.admitted;
-}
-
-enum step
-stage_limit(struct request *request)
-{
-	const struct config *config = request->worker->config;
-	enum limit_class class = request->endpoint->limit;
-	struct limit_rule rule = {.strategy = (enum limit_strategy)config->rate_limit_strategy,
-	                          .limit =
-	                              request->principal.rate_limit ? request->principal.rate_limit : config->rate_limit,
-	                          .window_us = config->rate_limit_window_s * 1000000};
-	struct limit_rule whole;
-
-	if (class == LIMIT_CLASS_NONE)
-		return STEP_NEXT;
-	if (class == LIMIT_CLASS_LOGIN)
-		rule.limit = MAX(rule.limit / 10, 1);
-	whole = rule;
-	if (!tenant_admits(request, &whole)) {
-		request->limited = true;
-		return refuse_rate(request, &whole, " of the tenant");
-	}
-	request->limit = limit_take(request->worker->heritage->limits, limit_subject(request, class == LIMIT_CLASS_LOGIN),
-	                            &rule, clock_mono_us());
-	request->limited = true;
-	return request->limit.admitted ? STEP_NEXT : refuse_rate(request, &rule, "");
 }
 
 /* What is bounded by a quota of the tenant is refused before it costs a statement. */
@@ -302,8 +210,7 @@ write_head(struct request *request, bool has_type)
 	struct conn *conn = request->conn;
 	struct buf *out = &conn->out;
 
-	if (request->limited)
-		add_limit_headers(request);
+	stage_limit_headers(request);
 	if (request->status == 401)
 		request_add_header(request, "WWW-Authenticate", SLICE("Bearer realm=\"agentd\""));
 	if (request->retry_after_s)
@@ -357,6 +264,8 @@ stage_reply(struct request *request)
 
 	if (!conn)
 		return STEP_NEXT;
+	if (request->status == 401)
+		stage_limit_stranger(request);
 	if (request->streaming) {
 		if (is_chunked(request) && !request->head_only)
 			http_write_last_chunk(&conn->out);

@@ -22,6 +22,7 @@
 #include "keycache.h"
 #include "log.h"
 #include "password_pool.h"
+#include "quota.h"
 #include "recall.h"
 #include "refresh.h"
 #include "request.h"
@@ -167,8 +168,9 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	if (ticks % FORGET_TICKS == 0)
 		revocations_forget(worker->revocations, worker->now_us);
+	quota_tick(worker->quota);
 	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
-	    !worker->draining)
+	    quota_settled(worker->quota) && !worker->draining)
 		tell_ready(worker);
 	/* Without a database there is still /livez, and 503 is better than no answer. */
 	if (!worker->accepting && !worker->draining &&
@@ -268,11 +270,18 @@ set_up_database(struct worker *worker)
 }
 
 static void
+on_redis(void *arg, bool up)
+{
+	quota_changed(((struct worker *)arg)->quota, up);
+}
+
+static void
 set_up_redis(struct worker *worker)
 {
-	const struct cache_options options = {.arg = worker};
+	const struct cache_options options = {.changed = on_redis, .arg = worker};
 
 	worker->cache = cache_open(worker->base, worker->config, &options);
+	worker->quota = quota_new(worker);
 }
 
 static struct event *
@@ -299,6 +308,7 @@ tear_down(struct worker *worker)
 	agents_seen_free(worker->agents);
 	db_free(worker->db);
 	cache_free(worker->cache);
+	quota_free(worker->quota);
 	changes_free(worker->changes);
 	revocations_free(worker->revocations);
 	aside_free_all();

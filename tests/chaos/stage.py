@@ -48,11 +48,18 @@ class Stage:
             self.proxy = proxy.Proxy(f"{self.folder}/proxy", self.cluster)
             self.cleanup.callback(self.proxy.stop)
             url = self.proxy.url
-        self.nodes = [node.Node(i + 1, f"{self.folder}/node{i + 1}", url, **settings) for i in range(nodes)]
-        for one in self.nodes:
+        self.database_url = url
+        self.add_nodes(nodes, **settings)
+
+    def add_nodes(self, count, **settings):
+        """Starts so many more, until they serve."""
+        first = len(self.nodes)
+        for number in range(first + 1, first + count + 1):
+            self.nodes.append(node.Node(number, f"{self.folder}/node{number}", self.database_url, **settings))
+        for one in self.nodes[first:]:
             self.cleanup.callback(one.stop)
             one.start()
-        for one in self.nodes:
+        for one in self.nodes[first:]:
             one.wait_ready()
 
     def stop_nodes(self):

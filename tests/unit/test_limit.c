@@ -6,6 +6,7 @@
 #include "base.h"
 
 #include "limit.h"
+#include "limit_model.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -17,25 +18,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-enum { PROCESSES = 4, SECOND_US = 1000000, STEPS = 20000 };
+enum { PROCESSES = 4, STEPS = 20000 };
 
 static const enum limit_strategy strategies[] = {LIMIT_TOKEN_BUCKET, LIMIT_FIXED_WINDOW, LIMIT_SLIDING_WINDOW};
-
-static uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t x = *state += 0x9e3779b97f4a7c15;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
-}
-
-static int64_t
-random_below(uint64_t *state, int64_t limit)
-{
-	return (int64_t)(random_next(state) % (uint64_t)limit);
-}
 
 static struct limit_table *
 table_new(size_t subjects)
@@ -44,36 +29,6 @@ table_new(size_t subjects)
 
 	assert_non_null(table);
 	return table;
-}
-
-/* The strategies as a textbook has them: numbers as large as they like, one subject, one process. */
-struct model {
-	double tokens, refilled_us;
-	int64_t window, count, before;
-};
-
-/* The model's opinion: more than 0 is room for a request, and by how much of one. */
-static double
-model_room(struct model *model, const struct limit_rule *rule, int64_t now_us)
-{
-	int64_t window = now_us / rule->window_us;
-	double left = 1 - (double)(now_us % rule->window_us) / (double)rule->window_us;
-
-	if (rule->strategy == LIMIT_TOKEN_BUCKET) {
-		double grown = ((double)now_us - model->refilled_us) * (double)rule->limit / (double)rule->window_us;
-
-		model->tokens = MIN(model->tokens + grown, (double)rule->limit);
-		model->refilled_us = (double)now_us;
-		return model->tokens;
-	}
-	if (window != model->window) {
-		model->before = window == model->window + 1 ? model->count : 0;
-		model->count = 0;
-		model->window = window;
-	}
-	if (rule->strategy == LIMIT_FIXED_WINDOW)
-		return (double)(rule->limit - model->count);
-	return (double)(rule->limit - model->count) - (double)model->before * left;
 }
 
 /*
@@ -91,32 +46,12 @@ check_verdict(struct model *model, const struct limit_rule *rule, int64_t now_us
 		         (unsigned long long)seed, (int)rule->strategy, (long long)rule->limit, (long long)rule->window_us,
 		         (long long)now_us, verdict->admitted ? "admitted" : "refused", room);
 	if (verdict->admitted) {
-		model->tokens -= 1;
-		model->count++;
+		model_take(model);
 		room -= 1;
 	}
 	assert_int_equal(verdict->limit, rule->limit);
 	assert_true((double)verdict->remaining <= MAX(room, 0) + 1e-6 && (double)verdict->remaining > room - 1.01);
 	assert_true(verdict->admitted ? verdict->retry_us == 0 : verdict->retry_us > 0 && verdict->remaining == 0);
-}
-
-static int64_t
-random_step_us(uint64_t *random, const struct limit_rule *rule)
-{
-	switch (random_below(random, 60)) {
-	case 0: /* many windows at once: the small window numbers come round again */
-		return rule->window_us * random_below(random, 35) + random_below(random, 2) * random_below(random, 1000);
-	case 1:
-		return random_below(random, rule->window_us);
-	case 2:
-	case 3:
-	case 4:
-		return random_below(random, 2 * (rule->window_us / rule->limit + 1));
-	case 5:
-		return random_below(random, 3);
-	default:
-		return 0;
-	}
 }
 
 static void
@@ -125,9 +60,10 @@ run_trace(const struct limit_rule *rule, uint64_t seed)
 	struct limit_table *table = table_new(1);
 	uint64_t random = seed;
 	int64_t now_us = random_below(&random, 100 * rule->window_us);
-	struct model model = {.tokens = (double)rule->limit, .refilled_us = (double)now_us, .window = -2};
+	struct model model;
 	int refused = 0;
 
+	model_init(&model, rule, now_us);
 	for (int i = 0; i < 3000; i++) {
 		struct limit_verdict verdict;
 
