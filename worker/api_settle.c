@@ -63,6 +63,31 @@ api_settle_prepare(struct request *request, struct call *call)
 	return api_complete_prepare(request, call);
 }
 
+/* Who decided, for the audit log. */
+static void
+note_decision(struct request *request, struct call *call)
+{
+	struct buf text = {0};
+	struct json_writer writer;
+
+	json_write_begin(&writer, &text);
+	json_write_object_open(&writer);
+	json_write_member_string(&writer, "principal", ask_principal(request));
+	json_write_member_string(&writer, "address", request->address);
+	json_write_member_string(&writer, "request_id", request->id);
+	json_write_object_close(&writer);
+	call_set(call, "decided", (struct slice){arena_string(&request->arena, buf_slice(&text)), text.len});
+	buf_free(&text);
+}
+
+/* Always the long way: the short one keeps no audit. */
+bool
+api_cancel_prepare(struct request *request, struct call *call)
+{
+	note_decision(request, call);
+	return true;
+}
+
 /* A person's decision becomes the output of the task, as an agent's verdict would be. */
 static bool
 decide(struct request *request, struct call *call, const char *verdict)
@@ -79,6 +104,7 @@ decide(struct request *request, struct call *call, const char *verdict)
 	call_set(call, "output_data", (struct slice){arena_string(&request->arena, buf_slice(&output)), output.len});
 	call_set(call, "verdict", slice_of(verdict));
 	buf_free(&output);
+	note_decision(request, call);
 	return true;
 }
 
