@@ -43,6 +43,7 @@ static const struct {
 } audited_by[] = {
     {"login", QUERY_USER_LOGGED_IN},
     {"createTenant", QUERY_TENANT_CREATE},
+    {"changePassword", QUERY_USER_PASSWORD_OWN},
 };
 
 static bool
