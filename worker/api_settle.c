@@ -1,8 +1,8 @@
 /*
  * api_settle.c - how a lease ends: complete, fail, release, cancel, and the decisions of people.
  *
- * The lowest bit of a task's id says whether it belongs to a workflow: what holders say of those outside takes a shorter
- * way. It answers only what is plain; everything else is sent again on the long one, which judges.
+ * The lowest bit of a task's id says whether it belongs to a workflow: what holders say of those outside takes a
+ * shorter way. It answers only what is plain; everything else is sent again on the long one, which judges.
  */
 #include "api.h"
 #include "ask.h"
@@ -149,8 +149,9 @@ static void
 finish_unfenced(struct request *request, struct call *call, const struct db_result *result, const char *wanted)
 {
 	if (result->count && slice_is(db_get(result, 0, "_result"), "stale"))
-		call_fail(call, ERROR_CONFLICT,
-		          arena_printf(&request->arena, "%s; this one is %.*s", wanted, SLICE_ARG(db_get(result, 0, "status"))));
+		call_fail(
+		    call, ERROR_CONFLICT,
+		    arena_printf(&request->arena, "%s; this one is %.*s", wanted, SLICE_ARG(db_get(result, 0, "status"))));
 	else
 		(void)call_finish_fenced(request, call, result);
 }
@@ -164,5 +165,6 @@ api_cancel_finish(struct request *request, struct call *call, const struct db_re
 void
 api_decision_finish(struct request *request, struct call *call, const struct db_result *result)
 {
-	finish_unfenced(request, call, result, "only a task that waits for a person's decision can be approved or rejected");
+	finish_unfenced(request, call, result,
+	                "only a task that waits for a person's decision can be approved or rejected");
 }
