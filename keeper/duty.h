@@ -59,6 +59,9 @@ void partitions_run(struct keeper *keeper, struct duty *duty);
 void fold_run(struct keeper *keeper, struct duty *duty);      /* fold.c */
 void history_run(struct keeper *keeper, struct duty *duty);   /* history.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
+void seal_run(struct keeper *keeper, struct duty *duty);          /* seal.c */
+void checkpoint_run(struct keeper *keeper, struct duty *duty);
+void audit_retention_run(struct keeper *keeper, struct duty *duty); /* audit_retention.c */
 void expire_memory_run(struct keeper *keeper, struct duty *duty); /* expire_memory.c */
 void tenants_full_run(struct keeper *keeper, struct duty *duty);   /* tenants.c */
 void tenants_forget_run(struct keeper *keeper, struct duty *duty);

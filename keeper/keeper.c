@@ -36,6 +36,9 @@ static struct duty duties[] = {
     {.name = "expire_memory", .run = expire_memory_run},
     {.name = "tenant quotas", .run = tenants_full_run},
     {.name = "forget tenants", .run = tenants_forget_run},
+    {.name = "seal", .run = seal_run},
+    {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
+    {.name = "audit retention", .run = audit_retention_run, .pause_ms = 60000},
 };
 
 void

@@ -107,6 +107,12 @@ database_cell(const struct pg_result *result, int row, int column)
 	return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
 }
 
+int
+database_column(const struct pg_result *result, const char *name)
+{
+	return PQfnumber((const PGresult *)result, name);
+}
+
 void
 database_clear(struct pg_result *result)
 {

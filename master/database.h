@@ -37,6 +37,8 @@ void database_files(const char *url, database_file *tell, void *arg);
 
 int database_rows(const struct pg_result *result);
 const char *database_cell(const struct pg_result *result, int row, int column);
+/* The column of that name, or -1. */
+int database_column(const struct pg_result *result, const char *name);
 void database_clear(struct pg_result *result);
 
 #endif

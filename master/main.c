@@ -2,6 +2,7 @@
  * main.c - the command line of agentd: a table of commands. Exit status: 0 done, 1 failed, 2 wrong usage, 78 bad
  * configuration (EX_CONFIG of sysexits.h).
  */
+#include "audit.h"
 #include "config.h"
 #include "embedded.h"
 #include "migrate.h"
@@ -112,11 +113,18 @@ command_user(const struct config *config, int argc, char **argv)
 	return status;
 }
 
+static int
+command_audit(const struct config *config, int argc, char **argv)
+{
+	return audit_command(config, database_of, argc, argv);
+}
+
 static const struct command commands[] = {
     {"run", "", "serve (this is what agentd does without a command)", command_run},
     {"migrate", "up [N] | down N | status", "move the schema of the database", command_migrate},
     {"config", "[--check | --example]", "show every setting, secrets hidden; or a file of all settings",
      command_config},
+    {"audit", "verify [--checkpoint FILE] [--file FILE]", "find what was changed in the audit log afterwards", command_audit},
     {"user", "add NAME | passwd NAME | list", "people who may log in", command_user},
 };
 

@@ -5,6 +5,7 @@
  */
 #include "run.h"
 #include "address_count.h"
+#include "audit_chain.h"
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
@@ -122,6 +123,9 @@ open_state(struct master *master)
 	master->secret = *config->secret ? mem_string(config->secret) : state_secret(master->folder);
 	master->heritage.secret = master->secret;
 	master->heritage.previous_secret = config->previous_secret;
+	if (master->secret)
+		master->heritage.audit_keys =
+		    audit_keys_new((const char *const[]){master->secret, config->previous_secret}, AUDIT_KEYS_MAX);
 	return master->secret != NULL;
 }
 

@@ -65,8 +65,9 @@ user_first_admin(const char *url, const char *username, const char *password)
 	static const char sql[] =
 	    "WITH u AS (INSERT INTO users (tenant, id, username, password_hash, role)"
 	    " SELECT 1, $3::uuid, $1, $2, $4 WHERE NOT EXISTS (SELECT FROM users) ON CONFLICT DO NOTHING RETURNING *)"
-	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-	    " SELECT 1, 'agentd', 'user.create', 'user', id FROM u RETURNING 1";
+	    " INSERT INTO audit_log (tenant, actor, actor_id, action, subject_type, subject_id, after)"
+	    " SELECT 1, 'agentd', 'agentd', 'user.create', 'user', id, json_build_object('username', username, 'role', "
+	    "role) FROM u RETURNING 1";
 	const char *fault = username_fault(slice_of(username));
 	struct pg_conn *conn;
 
@@ -158,8 +159,9 @@ add(struct pg_conn *conn, const struct options *options)
 	static const char sql[] =
 	    "WITH u AS (INSERT INTO users (tenant, id, username, password_hash, role)"
 	    " VALUES (1, $3::uuid, $1, $2, $4) ON CONFLICT ON CONSTRAINT users_username_key DO NOTHING RETURNING *)"
-	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-	    " SELECT 1, 'agentd user', 'user.create', 'user', id FROM u RETURNING 1";
+	    " INSERT INTO audit_log (tenant, actor, actor_id, action, subject_type, subject_id, after)"
+	    " SELECT 1, 'agentd user', 'shell', 'user.create', 'user', id, json_build_object('username', username, 'role', "
+	    "role) FROM u RETURNING 1";
 	char password[PASSWORD_LENGTH_MAX + 1];
 	const char *fault = username_fault(slice_of(options->username));
 
@@ -193,8 +195,9 @@ change(struct pg_conn *conn, const struct options *options)
 	    "WITH u AS (UPDATE users SET password_hash = $2, password_changed_at = now(), updated_at = now(),"
 	    " version = version + 1 WHERE tenant = 1 AND username = $1 AND $3::uuid IS NOT NULL"
 	    " AND $4::text IS NOT NULL RETURNING *), a AS ("
-	    " INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-	    " SELECT 1, 'agentd user', 'user.password', 'user', id FROM u)"
+	    " INSERT INTO audit_log (tenant, actor, actor_id, action, subject_type, subject_id, after)"
+	    " SELECT 1, 'agentd user', 'shell', 'user.password', 'user', id, json_build_object('username', username) FROM "
+	    "u)"
 	    " SELECT agentd_announce(tenant, 'user', id::text, clock_timestamp(), clock_timestamp() + interval '8 days')"
 	    " FROM u";
 	char password[PASSWORD_LENGTH_MAX + 1];

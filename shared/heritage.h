@@ -12,6 +12,7 @@
 #include "scoreboard.h"
 
 struct address_count;
+struct audit_keys;
 struct config;
 struct limit_table;
 struct throttle_table;
@@ -22,6 +23,7 @@ struct heritage {
 	const char *direct_url; /* the same, past any pooler */
 	const char *secret;          /* signs tokens */
 	const char *previous_secret; /* still verifies; "" when there is none */
+	struct audit_keys *audit_keys; /* derived from the secrets, and no way back to them: the keeper has no other */
 	struct scoreboard *board;
 	struct limit_table *limits;
 	struct address_count *addresses; /* open connections; an owner is a slot of the board */

@@ -49,6 +49,10 @@ void api_user_change_finish(struct request *request, struct call *call, const st
 bool api_key_prepare(struct request *request, struct call *call);
 enum step api_verify_key(struct request *request);
 
+/* api_audit.c */
+void api_audit_export_finish(struct request *request, struct call *call, const struct db_result *result);
+void api_audit_verify_finish(struct request *request, struct call *call, const struct db_result *result);
+
 /* api_tasks.c */
 bool api_task_prepare(struct request *request, struct call *call);
 void api_task_finish(struct request *request, struct call *call, const struct db_result *result);
@@ -65,6 +69,7 @@ enum step api_lease(struct request *request);
 
 /* api_settle.c */
 bool api_complete_prepare(struct request *request, struct call *call);
+bool api_cancel_prepare(struct request *request, struct call *call);
 bool api_end_prepare(struct request *request, struct call *call);
 bool api_settle_prepare(struct request *request, struct call *call);
 bool api_approve_prepare(struct request *request, struct call *call);

@@ -77,6 +77,10 @@ user_found(struct request *request, const struct db_result *result)
 		login->tenant_name = keep(request, db_get(result, 0, "tenant_name"));
 		login->active = db_get(result, 0, "active").data[0] == 't';
 		login->version = keep(request, db_get(result, 0, "version"));
+		request->suspect = (struct principal){.kind = PRINCIPAL_USER,
+		                                      .id = login->id,
+		                                      .name = login->username,
+		                                      .tenant = strtoll(arena_string(&request->arena, login->tenant), NULL, 10)};
 	}
 	if (!password_verify_send(request->worker->passwords, login->fields[PASSWORD].text, login->hash, password_checked,
 	                          login))

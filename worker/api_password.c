@@ -121,6 +121,7 @@ api_password_store(struct request *request)
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "version", renewal->version);
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "password_hash", slice_of(renewal->new.hash));
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "actor", who->name);
+	ask_set(values, QUERY_USER_PASSWORD_OWN, "principal", ask_principal(request));
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "address", request->address);
 	ask_set(values, QUERY_USER_PASSWORD_OWN, "request_id", request->id);
 	return ask_send(request, QUERY_USER_PASSWORD_OWN, values, stored);

@@ -1,8 +1,8 @@
 /*
  * api_settle.c - how a lease ends: complete, fail, release, cancel, and the decisions of people.
  *
- * The lowest bit of a task's id says whether it belongs to a workflow: what holders say of those outside takes a shorter
- * way. It answers only what is plain; everything else is sent again on the long one, which judges.
+ * The lowest bit of a task's id says whether it belongs to a workflow: what holders say of those outside takes a
+ * shorter way. It answers only what is plain; everything else is sent again on the long one, which judges.
  */
 #include "api.h"
 #include "ask.h"
@@ -63,6 +63,31 @@ api_settle_prepare(struct request *request, struct call *call)
 	return api_complete_prepare(request, call);
 }
 
+/* Who decided, for the audit log. */
+static void
+note_decision(struct request *request, struct call *call)
+{
+	struct buf text = {0};
+	struct json_writer writer;
+
+	json_write_begin(&writer, &text);
+	json_write_object_open(&writer);
+	json_write_member_string(&writer, "principal", ask_principal(request));
+	json_write_member_string(&writer, "address", request->address);
+	json_write_member_string(&writer, "request_id", request->id);
+	json_write_object_close(&writer);
+	call_set(call, "decided", (struct slice){arena_string(&request->arena, buf_slice(&text)), text.len});
+	buf_free(&text);
+}
+
+/* Always the long way: the short one keeps no audit. */
+bool
+api_cancel_prepare(struct request *request, struct call *call)
+{
+	note_decision(request, call);
+	return true;
+}
+
 /* A person's decision becomes the output of the task, as an agent's verdict would be. */
 static bool
 decide(struct request *request, struct call *call, const char *verdict)
@@ -79,6 +104,7 @@ decide(struct request *request, struct call *call, const char *verdict)
 	call_set(call, "output_data", (struct slice){arena_string(&request->arena, buf_slice(&output)), output.len});
 	call_set(call, "verdict", slice_of(verdict));
 	buf_free(&output);
+	note_decision(request, call);
 	return true;
 }
 
@@ -123,8 +149,9 @@ static void
 finish_unfenced(struct request *request, struct call *call, const struct db_result *result, const char *wanted)
 {
 	if (result->count && slice_is(db_get(result, 0, "_result"), "stale"))
-		call_fail(call, ERROR_CONFLICT,
-		          arena_printf(&request->arena, "%s; this one is %.*s", wanted, SLICE_ARG(db_get(result, 0, "status"))));
+		call_fail(
+		    call, ERROR_CONFLICT,
+		    arena_printf(&request->arena, "%s; this one is %.*s", wanted, SLICE_ARG(db_get(result, 0, "status"))));
 	else
 		(void)call_finish_fenced(request, call, result);
 }
@@ -138,5 +165,6 @@ api_cancel_finish(struct request *request, struct call *call, const struct db_re
 void
 api_decision_finish(struct request *request, struct call *call, const struct db_result *result)
 {
-	finish_unfenced(request, call, result, "only a task that waits for a person's decision can be approved or rejected");
+	finish_unfenced(request, call, result,
+	                "only a task that waits for a person's decision can be approved or rejected");
 }

@@ -95,6 +95,7 @@ api_tenant_create(struct request *request)
 	             {"password_hash", *tenant->new.hash ? slice_of(tenant->new.hash) : SLICE_NONE},
 	             {"user_id", {id, UUID_TEXT_SIZE - 1}},
 	             {"actor", request->principal.name},
+	             {"principal", ask_principal(request)},
 	             {"address", request->address},
 	             {"request_id", request->id}};
 

@@ -52,3 +52,14 @@ ask_tenant(struct request *request)
 		request->tenant_text = slice_of(arena_printf(&request->arena, "%lld", (long long)request->principal.tenant));
 	return request->tenant_text;
 }
+
+struct slice
+ask_principal(struct request *request)
+{
+	const struct principal *who = &request->principal;
+
+	if (who->kind == PRINCIPAL_NOBODY)
+		return SLICE_NONE;
+	return slice_of(arena_printf(&request->arena, "%s:%.*s", who->kind == PRINCIPAL_KEY ? "key" : "user",
+	                             SLICE_ARG(who->id)));
+}

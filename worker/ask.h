@@ -20,5 +20,7 @@ struct slice *ask_values(struct request *request, enum query_id query);
 void ask_set(struct slice *values, enum query_id query, const char *name, struct slice value);
 /* The tenant as SQL text. */
 struct slice ask_tenant(struct request *request);
+/* Who asks, for the audit log: user:ID or key:ID. Absent: nobody is known. */
+struct slice ask_principal(struct request *request);
 
 #endif

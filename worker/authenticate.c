@@ -39,13 +39,25 @@ keep(struct request *request, struct slice text)
 	return (struct slice){arena_string(&request->arena, text), text.len};
 }
 
+/* Whose token it was, for the audit log: the signature was good. */
+static void
+suspect(struct request *request, const struct jwt_claims *claims)
+{
+	request->suspect = (struct principal){.kind = PRINCIPAL_USER,
+	                                      .id = keep(request, claims->user_id),
+	                                      .name = keep(request, claims->username),
+	                                      .tenant = claims->tenant_id};
+}
+
 static enum step
 use_claims(struct request *request, const struct jwt_claims *claims)
 {
 	const char *refused = revocations_refuse_token(request->worker->revocations, claims);
 
-	if (refused)
+	if (refused) {
+		suspect(request, claims);
 		return refuse(request, refused);
+	}
 	request->principal = (struct principal){.kind = PRINCIPAL_USER,
 	                                        .id = keep(request, claims->user_id),
 	                                        .name = keep(request, claims->username),
@@ -73,8 +85,10 @@ check_token(struct request *request, struct slice token)
 	if (known)
 		return use_claims(request, known);
 	result = jwt_verify(worker->jwt_keys, token, now_s, &request->arena, &claims);
-	if (result == JWT_EXPIRED)
+	if (result == JWT_EXPIRED) {
+		suspect(request, &claims);
 		return refuse(request, "the token has expired; log in again");
+	}
 	if (result != JWT_VALID)
 		return request_fail(request, ERROR_UNAUTHENTICATED, "the token is not valid here: %s", jwt_result_code(result));
 	token_cache_add(worker->tokens, token, &claims);
@@ -88,6 +102,11 @@ use_key(struct request *request, const struct apikey *key, const struct key_entr
 	struct principal *who = &request->principal;
 	bool good = entry->known && crypto_equal(entry->hash, key->hash, sizeof(key->hash));
 
+	if (entry->known)
+		request->suspect = (struct principal){.kind = PRINCIPAL_KEY,
+		                                      .id = keep(request, slice_of(key->id)),
+		                                      .name = keep(request, slice_of(entry->name)),
+		                                      .tenant = entry->tenant};
 	if (entry->known)
 		key_cache_count(request->worker->keys, key->id, good && strcmp(entry->status, "active") == 0);
 	if (!good)

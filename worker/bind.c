@@ -12,6 +12,7 @@ enum source {
 	SOURCE_TENANT,
 	SOURCE_ACTOR,
 	SOURCE_ACTOR_ID,
+	SOURCE_PRINCIPAL,
 	SOURCE_ADDRESS,
 	SOURCE_REQUEST_ID,
 	SOURCE_NEW_ID,
@@ -33,7 +34,7 @@ static const struct {
 } specials[] = {
     {"tenant", SOURCE_TENANT},     {"actor", SOURCE_ACTOR},           {"actor_id", SOURCE_ACTOR_ID},
     {"address", SOURCE_ADDRESS},   {"request_id", SOURCE_REQUEST_ID}, {"id", SOURCE_NEW_ID},
-    {"new_id", SOURCE_NEW_ID},     {"all_keys", SOURCE_ALL_KEYS},
+    {"new_id", SOURCE_NEW_ID},     {"all_keys", SOURCE_ALL_KEYS},     {"principal", SOURCE_PRINCIPAL},
 };
 
 static bool
@@ -133,6 +134,8 @@ value_of(struct request *request, struct call *call, const struct binding *bindi
 		return who->name;
 	case SOURCE_ACTOR_ID:
 		return who->owner;
+	case SOURCE_PRINCIPAL:
+		return ask_principal(request);
 	case SOURCE_ADDRESS:
 		return request->address;
 	case SOURCE_REQUEST_ID:

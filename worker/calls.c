@@ -16,6 +16,10 @@ fail(struct call *call, const struct problem *problem)
 	call->status = error_kind(problem->error)->status;
 	call->out.len = 0;
 	problem_write(&call->out, problem);
+	/* For the audit log, should this be the answer. */
+	call->request->error = problem->error;
+	if (call->status == 403)
+		call->request->refusal = slice_of(arena_string(&call->request->arena, problem->detail));
 	return false;
 }
 

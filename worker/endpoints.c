@@ -21,6 +21,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_sessions.def"
 #include "endpoints_users.def"
 #include "endpoints_keys.def"
+#include "endpoints_audit.def"
 #include "endpoints_agents.def"
 #include "endpoints_workflows.def"
 #include "endpoints_tasks.def"

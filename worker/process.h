@@ -54,6 +54,7 @@ struct worker {
 	struct waiters *waiters;
 	struct follow *follow;
 	struct agents_seen *agents;
+	struct refusals *refusals;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct cidr_list trusted; /* proxies that are believed */
 	struct event *accept_event;

@@ -10,6 +10,7 @@
 #include "forwarded.h"
 #include "log.h"
 #include "problem.h"
+#include "refusals.h"
 #include "uuid.h"
 #include "waiters.h"
 
@@ -153,6 +154,7 @@ request_end(struct request *request)
 	bool keep_alive = request->keep_alive && !request->close;
 
 	atomic_fetch_add(&request->worker->slot->requests, 1);
+	refusals_note(request->worker->refusals, request);
 	request_free(request);
 	if (conn)
 		conn_answered(conn, keep_alive);
@@ -239,6 +241,9 @@ fail(struct request *request, const struct problem *problem)
 	request->is_error = true;
 	request->status = error_kind(problem->error)->status;
 	request->content_type = "application/problem+json";
+	request->error = problem->error;
+	if (request->status == 401 || request->status == 403 || request->status == 429)
+		request->refusal = slice_of(arena_string(&request->arena, problem->detail));
 	request->static_reply = SLICE_NONE;
 	request->reply.len = 0;
 	if (request->status == 503 && !request->retry_after_s)

@@ -73,6 +73,7 @@ struct request {
 	struct slice path_values[ENDPOINT_PATH_MAX];
 	struct field_value *query;
 	struct principal principal;
+	struct principal suspect; /* whom a credential that was refused named; nobody, if that is not known */
 	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
 	struct quota_check *quota; /* NULL: nothing limits it */
 	struct limit_verdict limit; /* the tightest of its limits */
@@ -93,6 +94,8 @@ struct request {
 	struct slice static_reply; /* instead of reply: constant data */
 	struct slice etag;         /* quoted, when the thing has a version of its own; absent: made from the answer */
 	bool is_error;
+	enum error error;      /* when is_error */
+	struct slice refusal;  /* what a refusal (401, 403, 429) said, for the audit log */
 	bool close;
 	bool streaming; /* the head is written; the body grows until the request ends */
 	int64_t retry_after_s;

@@ -13,6 +13,8 @@
 /* One row as an object. */
 void rows_write_object(struct json_writer *writer, const struct db_result *result, int row);
 /* All rows as an array of objects. */
+/* The same without the members that are null. */
+void rows_write_present(struct json_writer *writer, const struct db_result *result, int row);
 void rows_write_array(struct json_writer *writer, const struct db_result *result);
 /* A page: {"items": [...], "next_cursor": ...}. The query gave one row more than limit if there is a next page. */
 void rows_write_page(struct json_writer *writer, const struct db_result *result, int limit);

@@ -25,6 +25,7 @@
 #include "quota.h"
 #include "recall.h"
 #include "refresh.h"
+#include "refusals.h"
 #include "request.h"
 #include "revocations.h"
 #include "route.h"
@@ -165,6 +166,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		agents_seen_flush(worker->agents);
 		if (worker->tls)
 			look_at_certificate(worker);
+		refusals_flush(worker->refusals, now_us, worker->draining);
 	}
 	if (ticks % FORGET_TICKS == 0)
 		revocations_forget(worker->revocations, worker->now_us);
@@ -264,6 +266,7 @@ set_up_database(struct worker *worker)
 	worker->changes = changes_new(worker->db, worker->heritage);
 	changes_listen(worker->changes, (struct changes_listener){forget_identities, change_identities, worker});
 	worker->agents = agents_seen_new(worker->db);
+	worker->refusals = refusals_new(worker->db);
 	worker->waiters = waiters_new(worker);
 	worker->follow = follow_new(worker);
 	wakeup_start(worker);
@@ -312,6 +315,7 @@ tear_down(struct worker *worker)
 	changes_free(worker->changes);
 	revocations_free(worker->revocations);
 	aside_free_all();
+	refusals_free(worker->refusals);
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
 	refresh_keys_free(worker->refresh_keys);

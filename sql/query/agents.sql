@@ -5,6 +5,11 @@ a.agent_id, a.name, a.role, a.description, a.capabilities, a.max_concurrent, {AG
 a.initialized_at, a.last_activity
 -- end
 
+-- macro: AGENT_AUDIT
+json_build_object('name', a.name, 'role', a.role, 'description', a.description, 'capabilities', a.capabilities,
+    'max_concurrent', a.max_concurrent)
+-- end
+
 -- macro: AGENT_EVENT
 'subject', a.agent_id, 'data', json_build_object('name', a.name, 'role', a.role)
 -- end
@@ -15,9 +20,14 @@ WITH req AS MATERIALIZED (
     SELECT *, row_number() OVER (PARTITION BY tenant, agent_id ORDER BY ord) AS nth,
         row_number() OVER (PARTITION BY tenant, agent_id ORDER BY ord DESC) AS from_end
     FROM unnest(@tenant::int[], @agent_id::text[], @name::text[], @role::text[], @description::text[],
-        @capabilities::json[], @max_concurrent::int[], @actor::text[], @address::text[], @request_id::text[])
-        WITH ORDINALITY AS r(tenant, agent_id, name, role, description, capabilities, max_concurrent, actor, address,
-            request_id, ord)
+        @capabilities::json[], @max_concurrent::int[], @actor::text[], @principal::text[], @address::text[],
+        @request_id::text[])
+        WITH ORDINALITY AS r(tenant, agent_id, name, role, description, capabilities, max_concurrent, actor, principal,
+            address, request_id, ord)
+), o AS MATERIALIZED (
+    SELECT a.tenant, a.agent_id, {AGENT_AUDIT} AS was
+    FROM req r CROSS JOIN LATERAL (SELECT * FROM agents WHERE tenant = r.tenant AND agent_id = r.agent_id OFFSET 0) a
+    WHERE r.from_end = 1
 ), a AS (
     INSERT INTO agents AS a (tenant, agent_id, name, role, description, capabilities, max_concurrent, initialized_at,
         last_activity, seen_until, status_since)
@@ -33,9 +43,11 @@ WITH req AS MATERIALIZED (
     RETURNING a.*, (a.xmax = 0) AS is_new
 ), l AS (
     INSERT INTO {AUDIT}
-    SELECT r.tenant, now(), r.actor, CASE WHEN a.is_new AND r.nth = 1 THEN 'agent.register' ELSE 'agent.update' END,
-        'agent', r.agent_id, json_build_object('name', r.name, 'role', r.role), r.address, r.request_id
+    SELECT r.tenant, now(), r.actor, r.principal,
+        CASE WHEN a.is_new AND r.nth = 1 THEN 'agent.register' ELSE 'agent.update' END, 'agent', r.agent_id, o.was,
+        {AGENT_AUDIT}, r.address, r.request_id
     FROM req r JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id
+        LEFT JOIN o ON o.tenant = r.tenant AND o.agent_id = r.agent_id
     ORDER BY r.ord
 ), said AS (
     INSERT INTO {EVENTS}
@@ -49,17 +61,21 @@ ORDER BY r.ord;
 
 -- name: agent_patch :one
 -- Only what is given changes. It is no sign of life: somebody else may do it.
-WITH a AS (
+WITH o AS MATERIALIZED (
+    SELECT {AGENT_AUDIT} AS was FROM agents a
+    WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text FOR NO KEY UPDATE
+), a AS (
     UPDATE agents a SET name = coalesce(@name::text, a.name), role = coalesce(@role::text, a.role),
         description = coalesce(@description::text, a.description),
         capabilities = coalesce(@capabilities::json, a.capabilities),
         max_concurrent = coalesce(@max_concurrent::int, a.max_concurrent)
+    FROM o
     WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text
-    RETURNING *
+    RETURNING a.*, o.was
 ), l AS (
     INSERT INTO {AUDIT}
-    SELECT a.tenant, now(), @actor::text, 'agent.update', 'agent', a.agent_id,
-        json_build_object('name', a.name, 'role', a.role), @address::text, @request_id::text
+    SELECT a.tenant, now(), @actor::text, @principal::text, 'agent.update', 'agent', a.agent_id, a.was, {AGENT_AUDIT},
+        @address::text, @request_id::text
     FROM a
 ), said AS (
     INSERT INTO {EVENTS}
@@ -133,7 +149,8 @@ WITH a AS (
     DELETE FROM agent_stats s USING a WHERE s.tenant = a.tenant AND s.agent_id = a.agent_id
 ), l AS (
     INSERT INTO {AUDIT}
-    SELECT a.tenant, now(), @actor::text, 'agent.delete', 'agent', a.agent_id, NULL::json, @address::text, @request_id::text
+    SELECT a.tenant, now(), @actor::text, @principal::text, 'agent.delete', 'agent', a.agent_id, {AGENT_AUDIT}, NULL::json,
+        @address::text, @request_id::text
     FROM a
 ), said AS (
     INSERT INTO {EVENTS}

@@ -130,7 +130,8 @@ WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 
 -- name: workflow_delete_done :one
 WITH w AS (
-    DELETE FROM workflows_done w WHERE w.tenant = @tenant::int AND w.id = @id::uuid RETURNING w.tenant, w.id
+    DELETE FROM workflows_done w WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+    RETURNING w.tenant, w.id, w.status, w.description, w.created_by
 ), t AS (
     DELETE FROM tasks_done t USING w WHERE t.tenant = w.tenant AND t.workflow_id = w.id RETURNING t.tenant, t.id
 ), a AS (
@@ -141,7 +142,9 @@ WITH w AS (
     DELETE FROM task_dependencies_done d USING t WHERE d.tenant = t.tenant AND d.task_id = t.id
 ), l AS (
     INSERT INTO {AUDIT}
-    SELECT w.tenant, now(), @actor::text, 'workflow.delete', 'workflow', w.id, NULL::json, @address::text, @request_id::text
+    SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.delete', 'workflow', w.id,
+        json_build_object('status', w.status, 'description', w.description, 'created_by', w.created_by), NULL::json,
+        @address::text, @request_id::text
     FROM w
 )
 SELECT w.id, 204 AS _status FROM w;
@@ -149,13 +152,15 @@ SELECT w.id, 204 AS _status FROM w;
 -- name: task_delete_done :one
 WITH t AS (
     DELETE FROM tasks_done t WHERE t.tenant = @tenant::int AND t.id = @id::uuid AND t.workflow_id IS NULL
-    RETURNING t.tenant, t.id
+    RETURNING t.tenant, t.id, t.status, t.description
 ), a AS (
     DELETE FROM task_attempts_done a USING t WHERE a.tenant = t.tenant AND a.task_id = t.id
 ), s AS (
     DELETE FROM subtasks_done s USING t WHERE s.tenant = t.tenant AND s.task_id = t.id
 ), l AS (
     INSERT INTO {AUDIT}
-    SELECT t.tenant, now(), @actor::text, 'task.delete', 'task', t.id, NULL::json, @address::text, @request_id::text FROM t
+    SELECT t.tenant, now(), @actor::text, @principal::text, 'task.delete', 'task', t.id,
+        json_build_object('status', t.status, 'description', t.description), NULL::json, @address::text, @request_id::text
+    FROM t
 )
 SELECT t.id, 204 AS _status FROM t;

@@ -22,10 +22,16 @@ WITH u AS (
     FROM u
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT u.tenant, now(), u.username, 'session.begin', 'session', @session::uuid, NULL, @address::text, @request_id::text
+    SELECT u.tenant, now(), u.username, 'user:' || u.id, 'session.begin', 'session', @session::uuid, NULL::json,
+        json_build_object('user_agent', @user_agent::text), @address::text, @request_id::text
     FROM u
 )
 SELECT floor(extract(epoch FROM now()))::int8 AS issued_at, (SELECT seq FROM changes_head) AS changes FROM u;
+
+-- macro: KEY_AUDIT
+json_build_object('name', k.name, 'type', k.type, 'role', k.role, 'owner', k.owner, 'rate_limit', k.rate_limit,
+    'expires_at', k.expires_at, 'status', k.status)
+-- end
 
 -- name: key_create :one
 WITH k AS (
@@ -34,9 +40,9 @@ WITH k AS (
         @actor_id::uuid, @actor::text, @rate_limit::int, now() + @expires_in_days::int * interval '1 day')
     RETURNING *
 ), a AS (
-    INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id, details, address, request_id)
-    SELECT k.tenant, @actor::text, 'key.create', 'key', k.key_id,
-        json_build_object('name', k.name, 'role', k.role, 'type', k.type), @address::text, @request_id::text
+    INSERT INTO {AUDIT}
+    SELECT k.tenant, now(), @actor::text, @principal::text, 'key.create', 'key', k.key_id, NULL::json, {KEY_AUDIT},
+        @address::text, @request_id::text
     FROM k
 )
 SELECT k.key_id, @key::text AS key, k.name, k.type, k.role, k.owner, k.status, k.rate_limit, k.created_at, k.expires_at
@@ -66,13 +72,18 @@ ORDER BY k.created_at DESC, k.key_id DESC
 LIMIT @limit::int + 1;
 
 -- name: key_revoke :one
-WITH k AS (
-    UPDATE api_keys k SET status = 'revoked'
+WITH o AS MATERIALIZED (
+    SELECT {KEY_AUDIT} AS was FROM api_keys k
+    WHERE k.tenant = @tenant::int AND k.key_id = @key_id::text FOR NO KEY UPDATE
+), k AS (
+    UPDATE api_keys k SET status = 'revoked' FROM o
     WHERE k.tenant = @tenant::int AND k.key_id = @key_id::text AND (@all_keys::bool OR k.owner_id = @actor_id::uuid)
-    RETURNING *
+    RETURNING k.*, o.was
 ), a AS (
-    INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id, address, request_id)
-    SELECT k.tenant, @actor::text, 'key.revoke', 'key', k.key_id, @address::text, @request_id::text FROM k
+    INSERT INTO {AUDIT}
+    SELECT k.tenant, now(), @actor::text, @principal::text, 'key.revoke', 'key', k.key_id, k.was, {KEY_AUDIT},
+        @address::text, @request_id::text
+    FROM k
 )
 SELECT {KEY_COLUMNS} FROM k CROSS JOIN LATERAL agentd_announce(k.tenant, 'key', k.key_id, now(), now());
 

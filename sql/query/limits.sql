@@ -4,8 +4,17 @@
 l.name, l.kind, l.key, l.label, l.match, l.value, l.window_ms / 1000 AS window_s, l.created_at, l.updated_at
 -- end
 
+-- macro: LIMIT_AUDIT
+json_build_object('kind', l.kind, 'key', l.key, 'label', l.label, 'match', l.match, 'value', l.value,
+    'window_s', l.window_ms / 1000)
+-- end
+
 -- name: limit_put :one
-WITH l AS (
+-- One writer of a tenant at a time, so that what was before is known.
+SELECT t.id FROM tenants t WHERE t.id = @tenant::int FOR NO KEY UPDATE;
+WITH o AS MATERIALIZED (
+    SELECT {LIMIT_AUDIT} AS was FROM limits l WHERE l.tenant = @tenant::int AND l.name = @name::text
+), l AS (
     INSERT INTO limits (tenant, name, kind, key, label, match, value, window_ms, created_at, updated_at)
     VALUES (@tenant::int, @name::text, @kind::text, @key::text, @label::text, @match::text, @value::int,
         @window_s::int * 1000, now(), now())
@@ -16,8 +25,8 @@ WITH l AS (
     UPDATE tenants SET throttles = true WHERE id = @tenant::int AND NOT throttles
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT l.tenant, now(), @actor::text, 'limit.put', 'limit', l.name,
-        json_build_object('kind', l.kind, 'key', l.key, 'value', l.value), @address::text, @request_id::text
+    SELECT l.tenant, now(), @actor::text, @principal::text, 'limit.put', 'limit', l.name, (SELECT was FROM o),
+        {LIMIT_AUDIT}, @address::text, @request_id::text
     FROM l
 )
 SELECT {LIMIT_COLUMNS}, CASE WHEN l.is_new THEN 201 ELSE 200 END AS _status FROM l;
@@ -38,7 +47,8 @@ WITH l AS (
     DELETE FROM limits l WHERE l.tenant = @tenant::int AND l.name = @name::text RETURNING *
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT l.tenant, now(), @actor::text, 'limit.delete', 'limit', l.name, NULL::json, @address::text, @request_id::text
+    SELECT l.tenant, now(), @actor::text, @principal::text, 'limit.delete', 'limit', l.name, {LIMIT_AUDIT}, NULL::json,
+        @address::text, @request_id::text
     FROM l
 )
 SELECT l.name, 204 AS _status FROM l;

@@ -17,7 +17,8 @@ SELECT w.id FROM workflows w WHERE w.tenant = @tenant::int AND w.id = @id::uuid 
 -- end
 
 -- macro: AUDIT
-audit_log (tenant, at, actor, action, subject_type, subject_id, details, address, request_id)
+-- Who (name, and user:ID or key:ID), what, and how it was before and after, without secrets and payloads.
+audit_log (tenant, at, actor, actor_id, action, subject_type, subject_id, before, after, address, request_id)
 -- end
 
 -- macro: EVENTS

@@ -10,6 +10,12 @@ s.catch_up, s.active, s.next_at, s.queued_at, s.last_at, s.last_workflow_id, s.f
 s.error_message, s.created_by, s.created_at, s.updated_at
 -- end
 
+-- macro: SCHEDULE_AUDIT
+json_build_object('name', s.name, 'cron', s.cron, 'time_zone', s.time_zone, 'description', s.description,
+    'template', s.template, 'tasks', agentd_digest(s.tasks), 'input_data', agentd_digest(s.input_data),
+    'labels', s.labels, 'deadline_s', s.deadline_s, 'overlap', s.overlap, 'catch_up', s.catch_up, 'active', s.active)
+-- end
+
 -- macro: LOCK_SCHEDULE
 SELECT s.id FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid FOR NO KEY UPDATE
 -- end
@@ -58,8 +64,8 @@ WITH s AS (
     RETURNING *
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT s.tenant, now(), @actor::text, 'schedule.create', 'schedule', s.id,
-        json_build_object('name', s.name, 'cron', s.cron, 'time_zone', s.time_zone), @address::text, @request_id::text
+    SELECT s.tenant, now(), @actor::text, @principal::text, 'schedule.create', 'schedule', s.id, NULL::json,
+        {SCHEDULE_AUDIT}, @address::text, @request_id::text
     FROM s
 ), said AS (
     INSERT INTO {EVENTS}
@@ -90,7 +96,7 @@ LIMIT @limit::int + 1;
 -- _cron and _zone say what it would have: the caller computes and asks again.
 {LOCK_SCHEDULE};
 WITH o AS MATERIALIZED (
-    SELECT s.tenant, s.id, s.cron, s.time_zone, s.active, coalesce(@cron::text, s.cron) AS new_cron,
+    SELECT s.tenant, s.id, s.cron, s.time_zone, s.active, {SCHEDULE_AUDIT} AS was, coalesce(@cron::text, s.cron) AS new_cron,
         coalesce(@time_zone::text, s.time_zone) AS new_zone, {NO_SUCH_TEMPLATE} AS unknown,
         EXISTS (SELECT FROM schedules x WHERE x.tenant = s.tenant AND x.name = @name::text AND x.id <> s.id) AS taken
     FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid
@@ -115,12 +121,11 @@ WITH o AS MATERIALIZED (
         failures = CASE WHEN n.hopeful THEN 0 ELSE s.failures END,
         error_message = CASE WHEN NOT n.hopeful THEN s.error_message END, updated_at = now()
     FROM n WHERE s.tenant = n.tenant AND s.id = n.id
-    RETURNING s.*, n.active AS was_active
+    RETURNING s.*, n.active AS was_active, n.was
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT s.tenant, now(), @actor::text, 'schedule.update', 'schedule', s.id,
-        json_build_object('name', s.name, 'cron', s.cron, 'time_zone', s.time_zone, 'active', s.active), @address::text,
-        @request_id::text
+    SELECT s.tenant, now(), @actor::text, @principal::text, 'schedule.update', 'schedule', s.id, s.was,
+        {SCHEDULE_AUDIT}, @address::text, @request_id::text
     FROM s
 ), said AS (
     INSERT INTO {EVENTS}
@@ -140,8 +145,8 @@ WITH s AS (
     DELETE FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid RETURNING *
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT s.tenant, now(), @actor::text, 'schedule.delete', 'schedule', s.id, json_build_object('name', s.name),
-        @address::text, @request_id::text
+    SELECT s.tenant, now(), @actor::text, @principal::text, 'schedule.delete', 'schedule', s.id, {SCHEDULE_AUDIT},
+        NULL::json, @address::text, @request_id::text
     FROM s
 ), said AS (
     INSERT INTO {EVENTS}
@@ -163,7 +168,7 @@ WITH s AS MATERIALIZED (
     FROM w WHERE x.tenant = w.tenant AND x.id = w.schedule_id
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT w.tenant, now(), @actor::text, 'schedule.run', 'schedule', w.schedule_id,
+    SELECT w.tenant, now(), @actor::text, @principal::text, 'schedule.run', 'schedule', w.schedule_id, NULL::json,
         json_build_object('workflow_id', w.id), @address::text, @request_id::text
     FROM w
 ), said AS (

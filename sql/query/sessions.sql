@@ -26,11 +26,12 @@ WITH o AS MATERIALIZED (
 ), ended AS (
     UPDATE sessions s SET revoked_at = now(), sealed = NULL
     FROM o WHERE s.tenant = o.tenant AND s.id = o.id AND o.result = 'reused'
-    RETURNING s.tenant, s.id, s.tokens_until, o.username
+    RETURNING s.tenant, s.id, s.user_id, s.tokens_until, o.username
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT e.tenant, now(), e.username, 'session.reuse', 'session', e.id::text,
-        json_build_object('reason', 'a refresh token was used twice'), @address::text, @request_id::text
+    SELECT e.tenant, now(), e.username, 'user:' || e.user_id, 'session.reuse', 'session', e.id::text,
+        json_build_object('active', true), json_build_object('active', false, 'reason', 'a refresh token was used twice'),
+        @address::text, @request_id::text
     FROM ended e
 )
 SELECT o.*, floor(extract(epoch FROM now()))::int8 AS issued_at, (SELECT seq FROM changes_head) AS changes,
@@ -59,7 +60,8 @@ WITH s AS (
     RETURNING s.tenant, s.id, s.tokens_until
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT s.tenant, now(), @actor::text, 'session.end', 'session', s.id::text, NULL, @address::text, @request_id::text
+    SELECT s.tenant, now(), @actor::text, @principal::text, 'session.end', 'session', s.id::text,
+        json_build_object('active', true), json_build_object('active', false), @address::text, @request_id::text
     FROM s
 )
 SELECT s.id, agentd_announce(s.tenant, 'session', s.id::text, now(), s.tokens_until) AS _seq FROM s;

@@ -3,7 +3,10 @@
 -- name: task_patch :one
 -- While it is not leased. A new run_at in the future takes it out of its queue, one in the past puts it back.
 SELECT t.id FROM tasks t WHERE t.tenant = @tenant::int AND t.id = @id::uuid FOR NO KEY UPDATE;
-WITH t AS (
+WITH o AS MATERIALIZED (
+    SELECT json_build_object('priority', t.priority, 'run_at', t.run_at) AS was FROM tasks t
+    WHERE t.tenant = @tenant::int AND t.id = @id::uuid
+), t AS (
     UPDATE tasks t SET priority = coalesce(@priority::int, t.priority),
         run_at = coalesce(@run_at::text::timestamptz, t.run_at),
         ready_at = CASE WHEN @run_at::text IS NULL THEN t.ready_at
@@ -18,9 +21,9 @@ WITH t AS (
     FROM t
 )
 INSERT INTO {AUDIT}
-SELECT t.tenant, now(), @actor::text, 'task.update', 'task', t.id,
-    json_build_object('priority', @priority::int, 'run_at', @run_at::text), @address::text, @request_id::text
-FROM t;
+SELECT t.tenant, now(), @actor::text, @principal::text, 'task.update', 'task', t.id, o.was,
+    json_build_object('priority', t.priority, 'run_at', t.run_at), @address::text, @request_id::text
+FROM t CROSS JOIN o;
 SELECT {TASK_COLUMNS}, CASE WHEN t.status NOT IN ('blocked', 'pending', 'retrying') THEN
         format('only a task that waits can be changed; this one is %s', t.status) END AS _refused,
     CASE WHEN t.ready_at = now() THEN json_build_array(t.queue) END AS _ready
@@ -30,7 +33,10 @@ WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
 -- name: task_retry :one
 -- A task outside a workflow that ended badly gets all its attempts anew.
 SELECT t.id FROM tasks t WHERE t.tenant = @tenant::int AND t.id = @id::uuid FOR NO KEY UPDATE;
-WITH t AS (
+WITH o AS MATERIALIZED (
+    SELECT json_build_object('status', t.status, 'error_message', t.error_message) AS was FROM tasks t
+    WHERE t.tenant = @tenant::int AND t.id = @id::uuid
+), t AS (
     UPDATE tasks t SET status = 'pending', attempt = 0, error_message = NULL, completed_at = NULL, run_at = NULL,
         ready_at = now()
     WHERE t.tenant = @tenant::int AND t.id = @id::uuid AND t.workflow_id IS NULL
@@ -42,8 +48,9 @@ WITH t AS (
     FROM t
 )
 INSERT INTO {AUDIT}
-SELECT t.tenant, now(), @actor::text, 'task.retry', 'task', t.id, NULL::json, @address::text, @request_id::text
-FROM t;
+SELECT t.tenant, now(), @actor::text, @principal::text, 'task.retry', 'task', t.id, o.was,
+    json_build_object('status', t.status), @address::text, @request_id::text
+FROM t CROSS JOIN o;
 SELECT {TASK_COLUMNS}, CASE WHEN t.workflow_id IS NOT NULL THEN
         format('the task belongs to a workflow: POST /api/v1/workflows/%s/retry runs its failed part again', t.workflow_id)
         WHEN t.ready_at IS DISTINCT FROM now() OR t.status <> 'pending' THEN
@@ -75,8 +82,9 @@ WITH dead AS MATERIALIZED (
     FROM t GROUP BY t.tenant
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT @tenant::int, now(), @actor::text, 'task.redrive', 'task', count(*) || ' tasks', NULL::json, @address::text,
-        @request_id::text
+    SELECT @tenant::int, now(), @actor::text, @principal::text, 'task.redrive', 'task', count(*) || ' tasks',
+        json_build_object('status', 'dead'), json_build_object('status', 'pending', 'ids', json_agg(t.id ORDER BY t.id)),
+        @address::text, @request_id::text
     FROM t HAVING count(*) > 0
 )
 SELECT count(*) AS redriven, coalesce(json_agg(t.id ORDER BY t.id), '[]') AS ids, json_agg(DISTINCT t.queue) AS _ready
@@ -87,7 +95,7 @@ FROM t;
 WITH t AS (
     DELETE FROM tasks t
     WHERE t.tenant = @tenant::int AND t.id = @id::uuid AND t.workflow_id IS NULL AND t.status NOT IN ({LIVE})
-    RETURNING t.tenant, t.id
+    RETURNING t.tenant, t.id, t.status, t.description
 ), gone AS (
     DELETE FROM task_attempts a USING t WHERE a.tenant = t.tenant AND a.task_id = t.id
 ), said AS (
@@ -95,7 +103,9 @@ WITH t AS (
     SELECT t.tenant, now(), NULL::uuid, json_build_array(json_build_object('kind', 'task.deleted', 'subject', t.id)) FROM t
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT t.tenant, now(), @actor::text, 'task.delete', 'task', t.id, NULL::json, @address::text, @request_id::text FROM t
+    SELECT t.tenant, now(), @actor::text, @principal::text, 'task.delete', 'task', t.id,
+        json_build_object('status', t.status, 'description', t.description), NULL::json, @address::text, @request_id::text
+    FROM t
 )
 SELECT t.id, 204 AS _status, CASE WHEN t.workflow_id IS NOT NULL THEN
         'the task belongs to a workflow: it goes when that is deleted'
@@ -218,6 +228,11 @@ WITH RECURSIVE above AS (
     SELECT t.tenant, now(), t.workflow_id, json_build_array(json_build_object('kind', 'task.updated', 'subject', t.id, 'data',
         json_build_object('depends_on', m.depends_on)))
     FROM made m JOIN tasks t ON t.tenant = m.tenant AND t.id = m.task_id
+), noted AS (
+    INSERT INTO {AUDIT}
+    SELECT m.tenant, now(), @actor::text, @principal::text, 'task.add_dependency', 'task', m.task_id, NULL::json,
+        json_build_object('depends_on', m.depends_on), @address::text, @request_id::text
+    FROM made m
 )
 SELECT p.id AS task_id, p.depends_on, CASE WHEN p.known THEN 200 ELSE 201 END AS _status,
     CASE WHEN p.known THEN NULL WHEN p.together IS NOT TRUE THEN 'depends_on must be another task of the same workflow'

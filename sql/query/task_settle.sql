@@ -96,6 +96,7 @@ FROM moved m
 ORDER BY m.ord;
 
 -- name: task_settle :batch
+-- decided: a person did it, and the audit log is to say who: {principal, address, request_id}.
 -- Any task. First the workflows, in order: from here on nothing else moves in them.
 SELECT w.id
 FROM (SELECT DISTINCT t.tenant, t.workflow_id FROM {NAMED_TASKS}
@@ -146,8 +147,8 @@ WITH moved AS (
             coalesce((SELECT w.paused FROM workflows w WHERE w.tenant = x.tenant AND w.id = x.workflow_id), false) AS paused
             FROM tasks x WHERE x.tenant = r.tenant AND x.id = r.id OFFSET 0) held
     WHERE {SETTLE_WHERE}
-    RETURNING t.tenant, t.workflow_id, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
-        t.error_message, t.duration_ms, t.approval, r.outcome, held.status AS was,
+    RETURNING r.ord, r.actor, t.tenant, t.workflow_id, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by,
+        t.leased_at, t.error_message, t.verdict, t.duration_ms, t.approval, r.outcome, held.status AS was,
         CASE WHEN held.status = 'processing' THEN t.leased_by ELSE r.actor END AS holder
 ), recorded AS (
     INSERT INTO task_attempts (tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, started_at,
@@ -157,6 +158,13 @@ WITH moved AS (
         CASE WHEN outcome IN ('fail', 'expire') THEN error_message END, leased_at, now(), duration_ms
     FROM moved
     WHERE was = 'processing' OR outcome IN ('approve', 'reject')
+), noted AS (
+    INSERT INTO {AUDIT}
+    SELECT m.tenant, now(), coalesce(m.actor, 'agentd'), d.decided ->> 'principal', 'task.' || m.outcome, 'task', m.id,
+        json_build_object('status', m.was), json_build_object('status', m.status, 'verdict', m.verdict),
+        d.decided ->> 'address', d.decided ->> 'request_id'
+    FROM unnest(@decided::json[]) WITH ORDINALITY AS d(decided, ord) JOIN moved m ON m.ord = d.ord
+    WHERE d.decided IS NOT NULL
 )
 INSERT INTO {EVENTS}
 SELECT tenant, now(), workflow_id, '[' || string_agg({SETTLE_EVENT}, ',') || ']' FROM moved GROUP BY tenant, workflow_id;

@@ -8,11 +8,15 @@ SELECT b.name, 1 AS version, true AS builtin, b.description, b.tasks, NULL::text
 FROM json_to_recordset(@builtin::json) AS b(name text, description text, tasks json)
 -- end
 
+-- macro: TEMPLATE_AUDIT
+json_build_object('version', t.version, 'description', t.description, 'tasks', agentd_digest(t.tasks))
+-- end
+
 -- name: template_put :one
 -- The same work again makes no new version; only its description may change then. One writer of a tenant at a time.
 SELECT t.id FROM tenants t WHERE t.id = @tenant::int FOR NO KEY UPDATE;
 WITH last AS MATERIALIZED (
-    SELECT t.version, t.plan::text = @plan::json::text AS same
+    SELECT t.version, t.plan::text = @plan::json::text AS same, {TEMPLATE_AUDIT} AS was
     FROM templates t WHERE t.tenant = @tenant::int AND t.name = @name::text ORDER BY t.version DESC LIMIT 1
 ), made AS (
     INSERT INTO templates (tenant, name, version, description, tasks, plan, created_by, created_at)
@@ -27,9 +31,9 @@ WITH last AS MATERIALIZED (
     RETURNING t.*
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT m.tenant, now(), @actor::text, 'template.put', 'template', m.name, json_build_object('version', m.version),
-        @address::text, @request_id::text
-    FROM made m
+    SELECT t.tenant, now(), @actor::text, @principal::text, 'template.put', 'template', t.name, (SELECT was FROM last),
+        {TEMPLATE_AUDIT}, @address::text, @request_id::text
+    FROM (SELECT * FROM made UNION ALL SELECT * FROM described) t
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT m.tenant, now(), NULL::uuid, json_build_array(json_build_object('kind', 'template.updated', 'subject', m.name,
@@ -66,8 +70,8 @@ WITH gone AS (
     SELECT tenant, name, count(*) AS versions FROM gone GROUP BY tenant, name
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT o.tenant, now(), @actor::text, 'template.delete', 'template', o.name,
-        json_build_object('versions', o.versions), @address::text, @request_id::text
+    SELECT o.tenant, now(), @actor::text, @principal::text, 'template.delete', 'template', o.name,
+        json_build_object('versions', o.versions), NULL::json, @address::text, @request_id::text
     FROM one o
 ), said AS (
     INSERT INTO {EVENTS}

@@ -24,11 +24,11 @@ WITH t AS (
     RETURNING *
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT @tenant::int, now(), @actor::text, 'tenant.create', 'tenant', t.name,
+    SELECT @tenant::int, now(), @actor::text, @principal::text, 'tenant.create', 'tenant', t.name, NULL::json,
         json_build_object('id', t.id, 'quotas', t.quotas, 'admin', @admin_username::text), @address::text, @request_id::text
     FROM t
     UNION ALL
-    SELECT u.tenant, now(), @actor::text, 'user.create', 'user', u.id::text,
+    SELECT u.tenant, now(), @actor::text, @principal::text, 'user.create', 'user', u.id::text, NULL::json,
         json_build_object('username', u.username, 'role', u.role), @address::text, @request_id::text
     FROM u
 )
@@ -71,9 +71,9 @@ WITH o AS (
     RETURNING t.*
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT @tenant::int, now(), @actor::text, 'tenant.update', 'tenant', t.name,
-        json_build_object('before', json_build_object('active', o.active, 'quotas', o.quotas, 'description', o.description),
-            'after', json_build_object('active', t.active, 'quotas', t.quotas, 'description', t.description)),
+    SELECT @tenant::int, now(), @actor::text, @principal::text, 'tenant.update', 'tenant', t.name,
+        json_build_object('active', o.active, 'quotas', o.quotas, 'description', o.description),
+        json_build_object('active', t.active, 'quotas', t.quotas, 'description', t.description),
         @address::text, @request_id::text
     FROM t JOIN o ON o.id = t.id
 ), said AS (
@@ -94,8 +94,8 @@ WITH o AS (
     RETURNING t.*
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT @tenant::int, now(), @actor::text, 'tenant.delete', 'tenant', t.name, json_build_object('id', t.id),
-        @address::text, @request_id::text
+    SELECT @tenant::int, now(), @actor::text, @principal::text, 'tenant.delete', 'tenant', t.name,
+        json_build_object('id', t.id, 'quotas', t.quotas, 'description', t.description), NULL::json, @address::text, @request_id::text
     FROM t JOIN o ON o.id = t.id WHERE o.deleting_at IS NULL
 )
 SELECT {TENANT_COLUMNS}, o.refused AS _refused, 202 AS _status FROM o LEFT JOIN t ON true;
@@ -140,7 +140,8 @@ WITH t AS MATERIALIZED (
     SELECT t.id, t.name, agentd_forget_tenant(t.id, @max::int) AS deleted FROM t
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT 1, now(), 'agentd', 'tenant.deleted', 'tenant', f.name, json_build_object('id', f.id), NULL::text, NULL::text
+    SELECT 1, now(), 'agentd', 'agentd', 'tenant.deleted', 'tenant', f.name, json_build_object('id', f.id), NULL::json,
+        NULL::text, NULL::text
     FROM f WHERE f.deleted < @max::int
 )
 SELECT f.id AS tenant, f.name, f.deleted FROM f;

@@ -33,6 +33,10 @@ u.role = 'admin' AND u.active AND NOT EXISTS (SELECT FROM users x
 agentd_announce(u.tenant, 'user', u.id::text, clock_timestamp(), clock_timestamp() + interval '8 days')
 -- end
 
+-- macro: USER_AUDIT
+json_build_object('username', u.username, 'role', u.role, 'active', u.active, 'display_name', u.display_name)
+-- end
+
 -- name: user_create :one
 WITH u AS (
     INSERT INTO users (tenant, id, username, password_hash, role, display_name, created_at, updated_at,
@@ -42,8 +46,7 @@ WITH u AS (
     RETURNING *
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT u.tenant, now(), @actor::text, 'user.create', 'user', u.id,
-        json_build_object('username', u.username, 'role', u.role), @address::text, @request_id::text
+    SELECT u.tenant, now(), @actor::text, @principal::text, 'user.create', 'user', u.id, NULL::json, {USER_AUDIT}, @address::text, @request_id::text
     FROM u
 )
 SELECT {USER_COLUMNS}, 'ok' AS _result FROM u;
@@ -65,7 +68,7 @@ LIMIT @limit::int + 1;
 -- name: user_patch :one
 {LOCK_USERS};
 WITH o AS MATERIALIZED (
-    SELECT u.*, n.role AS new_role, n.active AS new_active, n.display_name AS new_display_name,
+    SELECT u.*, {USER_AUDIT} AS was, n.role AS new_role, n.active AS new_active, n.display_name AS new_display_name,
         n.role <> u.role OR n.active <> u.active AS rights_change, n.role <> u.role OR (u.active AND NOT n.active) AS ends,
         n.role <> u.role OR n.active <> u.active OR n.display_name IS DISTINCT FROM u.display_name AS changes,
         CASE WHEN {USER_NOT_THAT_VERSION} THEN 'precondition' WHEN {USER_OUT_OF_REACH} THEN 'forbidden'
@@ -83,10 +86,7 @@ WITH o AS MATERIALIZED (
     RETURNING u.*
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT u.tenant, now(), @actor::text, 'user.update', 'user', u.id,
-        json_build_object('username', u.username, 'role', u.role, 'active', u.active, 'display_name', u.display_name,
-            'role_before', o.role, 'active_before', o.active, 'display_name_before', o.display_name),
-        @address::text, @request_id::text
+    SELECT u.tenant, now(), @actor::text, @principal::text, 'user.update', 'user', u.id, o.was, {USER_AUDIT}, @address::text, @request_id::text
     FROM u CROSS JOIN o WHERE o.changes
 )
 SELECT {USER_COLUMNS}, o.result AS _result, o.version AS _version, CASE WHEN o.ends AND u.id IS NOT NULL THEN {SESSIONS_END} END AS _ended,
@@ -105,18 +105,18 @@ WITH o AS MATERIALIZED (
     FROM users u WHERE u.tenant = @tenant::int AND u.id = @id::uuid
 ), u AS (
     DELETE FROM users u USING o WHERE u.tenant = o.tenant AND u.id = o.id AND o.result = 'ok'
-    RETURNING u.tenant, u.id, u.username, u.role
+    RETURNING u.*
 ), k AS (
     UPDATE api_keys k SET status = 'revoked' FROM u
     WHERE k.tenant = u.tenant AND k.owner_id = u.id AND k.status <> 'revoked'
-    RETURNING k.tenant, k.key_id
+    RETURNING k.tenant, k.key_id, u.username
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT u.tenant, now(), @actor::text, 'user.delete', 'user', u.id::text,
-        json_build_object('username', u.username, 'role', u.role), @address::text, @request_id::text
+    SELECT u.tenant, now(), @actor::text, @principal::text, 'user.delete', 'user', u.id::text, {USER_AUDIT}, NULL::json, @address::text, @request_id::text
     FROM u
     UNION ALL
-    SELECT k.tenant, now(), @actor::text, 'key.revoke', 'key', k.key_id, json_build_object('reason', 'its owner was deleted'),
+    SELECT k.tenant, now(), @actor::text, @principal::text, 'key.revoke', 'key', k.key_id,
+        json_build_object('owner', k.username), json_build_object('status', 'revoked', 'reason', 'its owner was deleted'),
         @address::text, @request_id::text
     FROM k
 )
@@ -139,8 +139,8 @@ WITH o AS MATERIALIZED (
     RETURNING u.*
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT u.tenant, now(), @actor::text, 'user.password', 'user', u.id, json_build_object('username', u.username),
-        @address::text, @request_id::text
+    SELECT u.tenant, now(), @actor::text, @principal::text, 'user.password', 'user', u.id, NULL::json,
+        json_build_object('username', u.username, 'password', 'changed'), @address::text, @request_id::text
     FROM u
 )
 SELECT o.result AS _result, o.version AS _version, CASE WHEN u.id IS NOT NULL THEN {SESSIONS_END} END AS _ended
@@ -158,8 +158,8 @@ WITH u AS (
     RETURNING u.*
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT u.tenant, now(), @actor::text, 'user.password', 'user', u.id, json_build_object('username', u.username),
-        @address::text, @request_id::text
+    SELECT u.tenant, now(), @actor::text, @principal::text, 'user.password', 'user', u.id, NULL::json,
+        json_build_object('username', u.username, 'password', 'changed'), @address::text, @request_id::text
     FROM u
 )
 SELECT {SESSIONS_END} AS _ended FROM u;

@@ -16,7 +16,7 @@ WITH p AS MATERIALIZED (
     RETURNING *
 ), {PLAN_ROWS}, a AS (
     INSERT INTO {AUDIT}
-    SELECT w.tenant, now(), @actor::text, 'workflow.create', 'workflow', w.id,
+    SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.create', 'workflow', w.id, NULL::json,
         json_build_object('description', w.description, 'tasks', w.tasks_total), @address::text, @request_id::text
     FROM w
 ), said AS (
@@ -84,17 +84,29 @@ UPDATE workflows w SET tasks_cancelled = (
       AND t.status = 'cancelled' AND NOT t.skipped)
 -- end
 
+-- macro: WORKFLOW_AUDIT
+json_build_object('status', w.status, 'paused', w.paused, 'description', w.description, 'labels', w.labels,
+    'deadline_at', w.deadline_at, 'error_message', w.error_message)
+-- end
+
+-- macro: WORKFLOW_WAS
+o AS MATERIALIZED (
+    SELECT {WORKFLOW_AUDIT} AS was FROM workflows w WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+)
+-- end
+
 -- name: workflow_cancel :one
 -- Cancelling what has ended changes nothing and answers with what is.
 {LOCK_WORKFLOW};
-WITH w AS (
+WITH {WORKFLOW_WAS}, w AS (
     UPDATE workflows w SET status = 'cancelled', completed_at = now(), error_message = 'cancelled by ' || @actor::text
     WHERE w.tenant = @tenant::int AND w.id = @id::uuid AND w.status IN ('pending', 'running')
     RETURNING *
 ), {DROP_TASKS}
 INSERT INTO {AUDIT}
-SELECT w.tenant, now(), @actor::text, 'workflow.cancel', 'workflow', w.id, NULL::json, @address::text, @request_id::text
-FROM w;
+SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.cancel', 'workflow', w.id, o.was, {WORKFLOW_AUDIT},
+    @address::text, @request_id::text
+FROM w CROSS JOIN o;
 {COUNT_DROPPED} WHERE w.tenant = @tenant::int AND w.id = @id::uuid AND w.status = 'cancelled';
 SELECT {WORKFLOW_COLUMNS}
 FROM workflows w
@@ -122,7 +134,7 @@ SELECT w.id, w.status FROM workflows w WHERE w.tenant = @tenant::int AND w.id = 
 -- The failed part again: what failed or was dropped gets all its attempts anew, what is done stays done.
 {LOCK_WORKFLOW};
 SELECT t.id FROM tasks t WHERE t.tenant = @tenant::int AND t.workflow_id = @id::uuid ORDER BY t.id FOR NO KEY UPDATE;
-WITH w AS (
+WITH {WORKFLOW_WAS}, w AS (
     UPDATE workflows w SET status = 'running', completed_at = NULL, error_message = NULL, output_data = NULL, verdict = NULL,
         tasks_failed = 0, tasks_cancelled = 0, deadline_at = CASE WHEN w.deadline_at > now() THEN w.deadline_at END
     WHERE w.tenant = @tenant::int AND w.id = @id::uuid AND w.status IN ('failed', 'cancelled')
@@ -153,8 +165,9 @@ WITH w AS (
     GROUP BY i.tenant, i.workflow_id
 )
 INSERT INTO {AUDIT}
-SELECT w.tenant, now(), @actor::text, 'workflow.retry', 'workflow', w.id, NULL::json, @address::text, @request_id::text
-FROM w;
+SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.retry', 'workflow', w.id, o.was, {WORKFLOW_AUDIT},
+    @address::text, @request_id::text
+FROM w CROSS JOIN o;
 SELECT {WORKFLOW_COLUMNS},
     CASE WHEN w.status <> 'running' THEN format('only a failed or cancelled workflow can be retried; this one is %s', w.status)
     END AS _refused,
@@ -168,7 +181,7 @@ WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 -- name: workflow_patch :one
 -- Paused: what runs goes on, nothing else starts. What has ended can only be described anew.
 {LOCK_WORKFLOW};
-WITH w AS (
+WITH {WORKFLOW_WAS}, w AS (
     UPDATE workflows w SET description = coalesce(@description::text, w.description),
         labels = coalesce(@labels::json, w.labels), paused = coalesce(@paused::bool, w.paused),
         deadline_at = CASE WHEN @deadline_s::int IS NULL THEN w.deadline_at
@@ -192,10 +205,9 @@ WITH w AS (
     FROM w
 )
 INSERT INTO {AUDIT}
-SELECT w.tenant, now(), @actor::text, 'workflow.update', 'workflow', w.id,
-    json_build_object('description', @description::text, 'paused', @paused::bool, 'deadline_s', @deadline_s::int),
+SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.update', 'workflow', w.id, o.was, {WORKFLOW_AUDIT},
     @address::text, @request_id::text
-FROM w;
+FROM w CROSS JOIN o;
 SELECT {WORKFLOW_COLUMNS},
     CASE WHEN w.status NOT IN ('pending', 'running') AND (@paused::bool IS NOT NULL OR @deadline_s::int IS NOT NULL)
         THEN format('the workflow is %s: only its description and labels can be changed', w.status) END AS _refused,
@@ -215,12 +227,14 @@ WITH gone AS (
 ), w AS (
     DELETE FROM workflows w
     WHERE w.tenant = @tenant::int AND w.id = @id::uuid AND w.status NOT IN ('pending', 'running')
-    RETURNING w.tenant, w.id
+    RETURNING w.tenant, w.id, w.status, w.description, w.created_by
 ), its AS (
     DELETE FROM tasks t USING w WHERE t.tenant = w.tenant AND t.workflow_id = w.id
 ), a AS (
     INSERT INTO {AUDIT}
-    SELECT w.tenant, now(), @actor::text, 'workflow.delete', 'workflow', w.id, NULL::json, @address::text, @request_id::text
+    SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.delete', 'workflow', w.id,
+        json_build_object('status', w.status, 'description', w.description, 'created_by', w.created_by), NULL::json,
+        @address::text, @request_id::text
     FROM w
 ), said AS (
     INSERT INTO {EVENTS}

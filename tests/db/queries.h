@@ -52,6 +52,8 @@ extern const struct CMUnitTest archive_tests[];
 extern const int archive_test_count;
 extern const struct CMUnitTest change_tests[];
 extern const int change_test_count;
+extern const struct CMUnitTest audit_tests[];
+extern const int audit_test_count;
 extern const struct CMUnitTest closely_tests[];
 extern const int closely_test_count;
 extern const struct CMUnitTest control_tests[];

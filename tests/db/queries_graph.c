@@ -361,7 +361,7 @@ test_append_to_a_paused_workflow(void **state UNUSED)
 static struct db_answer *
 wait_for(const char *workflow, const char *key, const char *other)
 {
-	return CALL(TASK_ADD_DEPENDENCY, "id", task_of(workflow, key), "depends_on", task_of(workflow, other));
+	return CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(workflow, key), "depends_on", task_of(workflow, other));
 }
 
 static void
@@ -379,12 +379,12 @@ test_add_dependency(void **state UNUSED)
 	assert_non_null(strstr(db_answer_cell(wait_for(id, "a", "c"), 0, "_refused"), "circle"));
 	assert_non_null(strstr(db_answer_cell(wait_for(id, "a", "a"), 0, "_refused"), "circle"));
 	assert_non_null(
-	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "id", task_of(id, "a"), "depends_on", outside), 0, "_refused"));
+	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(id, "a"), "depends_on", outside), 0, "_refused"));
 	assert_non_null(
-	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "id", outside, "depends_on", task_of(id, "a")), 0, "_refused"));
+	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", outside, "depends_on", task_of(id, "a")), 0, "_refused"));
 	assert_non_null(
-	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "id", task_of(id, "a"), "depends_on", new_id()), 0, "_refused"));
-	assert_int_equal(CALL(TASK_ADD_DEPENDENCY, "id", new_id(), "depends_on", outside)->rows, 0);
+	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(id, "a"), "depends_on", new_id()), 0, "_refused"));
+	assert_int_equal(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", new_id(), "depends_on", outside)->rows, 0);
 	work("a", "1", NULL);
 	EXPECT(wait_for(id, "d", "a"), 0, "_refused", NULL); /* done already */
 	EXPECT(work("d", "{}", NULL), 0, "dependencies", "{ \"a\" : 1 }");

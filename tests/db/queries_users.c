@@ -64,7 +64,7 @@ test_create_get_and_audit(void **state UNUSED)
 	           "SELECT concat_ws(' ', action, actor, subject_type, address, request_id) FROM audit_log"
 	           " WHERE tenant = %s AND subject_id = '%s'",
 	           fixture.tenant, id);
-	EXPECT_SQL("0", "SELECT count(*) FROM audit_log WHERE details::text LIKE '%%h-ada%%'");
+	EXPECT_SQL("0", "SELECT count(*) FROM audit_log a WHERE a::text LIKE '%%h-ada%%'");
 }
 
 static void
@@ -133,8 +133,8 @@ test_patch_changes_what_is_given(void **state UNUSED)
 	EXPECT(PATCH(id, "display_name", ""), 0, "display_name", NULL);
 	EXPECT_SQL("3", "SELECT count(*) FROM audit_log WHERE subject_id = '%s' AND action = 'user.update'", id);
 	EXPECT_SQL("viewer operator",
-	           "SELECT (details->>'role_before') || ' ' || (details->>'role') FROM audit_log"
-	           " WHERE subject_id = '%s' AND details->>'role_before' <> details->>'role'",
+	           "SELECT (before ->> 'role') || ' ' || (after ->> 'role') FROM audit_log"
+	           " WHERE subject_id = '%s' AND before ->> 'role' <> after ->> 'role'",
 	           id);
 	assert_int_equal(PATCH(new_id(), "active", "false")->rows, 0);
 	assert_int_equal(CALL(USER_PATCH, "id", id, "tenant", "1", "grantable", ALL_ROLES, "active", "false")->rows, 0);
@@ -284,7 +284,7 @@ test_password_by_an_admin(void **state UNUSED)
 	assert_string_equal(announced("user"), id);
 	EXPECT_SQL("user.password",
 	           "SELECT action FROM audit_log WHERE subject_id = '%s' ORDER BY audit_log.id DESC LIMIT 1", id);
-	EXPECT_SQL("0", "SELECT count(*) FROM audit_log WHERE subject_id = '%s' AND details::text LIKE '%%new%%'", id);
+	EXPECT_SQL("0", "SELECT count(*) FROM audit_log a WHERE subject_id = '%s' AND a::text LIKE '%%new%%'", id);
 	assert_int_equal(CALL(USER_PASSWORD, "id", new_id(), "grantable", ALL_ROLES, "password_hash", "x")->rows, 0);
 }
 

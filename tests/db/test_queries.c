@@ -268,6 +268,7 @@ main(void)
 	             {control_tests, control_test_count},
 	             {graph_tests, graph_test_count},
 	             {archive_tests, archive_test_count},
+	             {audit_tests, audit_test_count},
 	             {&last, 1}};
 	struct CMUnitTest tests[400];
 	size_t count = 0;

@@ -219,7 +219,7 @@ def _verify_key(t):
 
 @request("listAgents", "listWorkflows", "listTasks", "listDead", "listLimits", "listTemplates", "listSchedules",
          "listMessages", "listMemory", "systemMetrics", "agentsMetrics", "listEvents", "streamEvents", "systemStatus",
-         "listTenants", "listUsers")
+         "listTenants", "listAudit", "exportAudit", "verifyAudit", "listUsers")
 def _list(_):
     return Request()
 
