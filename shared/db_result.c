@@ -1,7 +1,5 @@
 /* db_result.c - what a callback may ask of its rows: names, types and cells of columns. See db.h. */
-#include "db.h"
-
-#include <libpq-fe.h>
+#include "db_private.h"
 
 int
 db_columns(const struct db_result *result)
