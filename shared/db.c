@@ -345,20 +345,33 @@ dispatch_lane(struct db *db, int lane)
 }
 
 static void
+dispatch_waiting(struct db *db, int word)
+{
+	/* What a callback queues meanwhile sets its bit anew. */
+	uint64_t bits = db->waiting[word];
+
+	db->waiting[word] = 0;
+	for (; bits; bits &= bits - 1) {
+		int lane = word * 64 + __builtin_ctzll(bits);
+		if (db_ready(db))
+			dispatch_lane(db, lane);
+		else
+			fail_queue(db, lane, DB_UNAVAILABLE, INT64_MAX);
+		if (db->lanes[lane].queued)
+			db->waiting[word] |= UINT64_C(1) << lane % 64;
+	}
+}
+
+static void
 on_dispatch(evutil_socket_t fd, short what, void *arg)
 {
 	struct db *db = arg;
 
 	(void)fd;
 	(void)what;
-	for (int lane = 0; lane < DB_LANES; lane++) {
-		if (!db->lanes[lane].queued)
-			continue;
-		if (db_ready(db))
-			dispatch_lane(db, lane);
-		else
-			fail_queue(db, lane, DB_UNAVAILABLE, INT64_MAX);
-	}
+	for (size_t word = 0; word < ARRAY_LENGTH(db->waiting); word++)
+		if (db->waiting[word])
+			dispatch_waiting(db, (int)word);
 	for (int i = 0; i < db->options.pool_size; i++)
 		if (db->connections[i].state == DB_CONNECTION_UP && db->connections[i].depth)
 			db_connection_flush(&db->connections[i]);

@@ -98,6 +98,7 @@ struct db {
 	struct event *gather; /* dispatches again when the next lane may send */
 	struct event *tick;
 	struct db_lane lanes[DB_LANES];
+	uint64_t waiting[(DB_LANES + 63) / 64]; /* lanes that may have queued calls, as bits */
 	struct db_lines unused_lines;
 	int pending;
 	struct db_calls unused; /* call records to use again */

@@ -64,6 +64,7 @@ db_queue_put(struct db *db, int lane, struct db_call *call)
 	TAILQ_INSERT_TAIL(&line->calls, call, entry);
 	line->count++;
 	db->lanes[lane].queued++;
+	db->waiting[lane / 64] |= UINT64_C(1) << lane % 64;
 }
 
 void
@@ -74,6 +75,7 @@ db_queue_return(struct db *db, int lane, struct db_call *call)
 	TAILQ_INSERT_HEAD(&line->calls, call, entry);
 	line->count++;
 	db->lanes[lane].queued++;
+	db->waiting[lane / 64] |= UINT64_C(1) << lane % 64;
 }
 
 struct db_call *
