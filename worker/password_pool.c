@@ -25,7 +25,7 @@ struct job {
 	STAILQ_ENTRY(job) next;
 	bool verify;
 	bool ok;
-	char *encoded; /* verify: what to compare with, or NULL */
+	char *encoded;                 /* verify: what to compare with, or NULL */
 	char hash[PASSWORD_HASH_SIZE]; /* "": none was made */
 	password_done *done;
 	void *arg;

@@ -292,7 +292,8 @@ request_fail_database(struct request *request, const struct db_result *result)
 		                    "nothing was changed: a task that has not ended has the same unique_key; wait "
 		                    "until it ends, cancel it, or take another key");
 	if (error == ERROR_USERNAME_TAKEN)
-		return request_fail(request, error, "nothing was done: a user of this tenant has this name already; take another");
+		return request_fail(request, error,
+		                    "nothing was done: a user of this tenant has this name already; take another");
 	return request_fail(request, error, "%s", result->message);
 }
 
