@@ -1,9 +1,16 @@
-/* key.c - agentctl key: API keys. The key itself is printed once, when it is made, and never stored here. */
+/*
+ * key.c - agentctl key: API keys. A key itself is printed once, when it is made, and never stored here; one to be
+ * verified comes on standard input, never as an argument.
+ */
 #include "base.h"
 
 #include "command.h"
 #include "http.h"
+#include "private_file.h"
 #include "resource.h"
+#include "terminal.h"
+
+#include <unistd.h>
 
 static const struct output_field columns[] = {
     {"ID", "key_id", OUTPUT_TEXT, false, 0},
@@ -16,7 +23,12 @@ static const struct output_field columns[] = {
     {"SCOPES", "scopes", OUTPUT_TEXT, true, 0},
     {"RATE LIMIT", "rate_limit", OUTPUT_TEXT, true, 0},
     {"USES", "usage_count", OUTPUT_TEXT, true, 0},
+    {"REFUSED", "failed_attempts", OUTPUT_TEXT, true, 0},
     {"OWNER", "owner", OUTPUT_TEXT, true, 0},
+    {"ADDRESSES", "allowed_ips", OUTPUT_TEXT, true, 0},
+    {"ORIGINS", "allowed_origins", OUTPUT_TEXT, true, 0},
+    {"ROTATED FROM", "rotated_from", OUTPUT_TEXT, true, 0},
+    {"ROTATED TO", "rotated_to", OUTPUT_TEXT, true, 0},
     {"CREATED", "created_at", OUTPUT_TIME, true, 0},
     {0},
 };
@@ -49,7 +61,9 @@ create(struct ctl *ctl)
 	    {"role", OPTION_ROLE, PAYLOAD_TEXT, false, 0, 0},
 	    {"scopes", OPTION_SCOPE, PAYLOAD_TEXTS, false, 0, 0},
 	    {"rate_limit", OPTION_RATE_LIMIT, PAYLOAD_NUMBER, false, 1, 1e9},
-	    {"expires_in_days", OPTION_EXPIRES, PAYLOAD_NUMBER, false, 1, 36500},
+	    {"expires_in_days", OPTION_EXPIRES, PAYLOAD_NUMBER, false, 1, 3650},
+	    {"allowed_ips", OPTION_ALLOW_IP, PAYLOAD_TEXTS, false, 0, 0},
+	    {"allowed_origins", OPTION_ALLOW_ORIGIN, PAYLOAD_TEXTS, false, 0, 0},
 	    {0},
 	};
 	enum ctl_exit code;
@@ -57,8 +71,7 @@ create(struct ctl *ctl)
 
 	if (!body)
 		return code;
-	/* Never stored, and so never repeated: the answer holds a secret. */
-	code = http_request(ctl, "POST", resource.list, body, "cannot make the key.", &answer);
+	code = http_create(ctl, resource.list, body, "cannot make the key.", &answer);
 	if (code == CTL_DONE)
 		show_new(ctl, answer);
 	json_decref(answer);
@@ -78,7 +91,7 @@ get(struct ctl *ctl)
 }
 
 static enum ctl_exit
-revoke(struct ctl *ctl)
+revoke_key(struct ctl *ctl)
 {
 	enum ctl_exit code;
 
@@ -88,13 +101,110 @@ revoke(struct ctl *ctl)
 	                       "is revoked: it opens nothing any more");
 }
 
+static enum ctl_exit
+suspend(struct ctl *ctl)
+{
+	return resource_change(ctl, &resource, "POST", "/keys/%s/suspend", NULL, "suspend", "is suspended");
+}
+
+static enum ctl_exit
+reactivate(struct ctl *ctl)
+{
+	return resource_change(ctl, &resource, "POST", "/keys/%s/reactivate", NULL, "reactivate", "is active again");
+}
+
+static enum ctl_exit
+rotate(struct ctl *ctl)
+{
+	static const struct payload_field fields[] = {
+	    {"overlap_s", OPTION_OVERLAP_S, PAYLOAD_NUMBER, false, 0, 2592000},
+	    {0},
+	};
+	enum ctl_exit code;
+	json_t *body = payload_build(ctl, fields, &code), *answer = NULL;
+	char *path;
+
+	if (!body)
+		return code;
+	path = http_path("/keys/%s/rotate", ctl->args.items[0]);
+	code = http_create(ctl, path, body, "cannot rotate the key.", &answer);
+	if (code == CTL_DONE) {
+		show_new(ctl, answer);
+		output_note(ctl, "the old key works until %s.", output_string(answer, "old_expires_at", "?"));
+	}
+	json_decref(answer);
+	free(path);
+	return code;
+}
+
+static enum ctl_exit delete (struct ctl *ctl) { return resource_delete(ctl, &resource); }
+
+/* From standard input: asked for without showing it, or the first line of what is piped in. NULL: said why. */
+static char *
+read_key(void)
+{
+	char *text = NULL, *why = NULL;
+	size_t len = 0;
+
+	if (isatty(STDIN_FILENO))
+		return terminal_ask("Key: ", true);
+	if (!private_file_read("-", false, &text, &len, &why) || !text) {
+		output_error(CTL_USAGE, "cannot read the key.", why, "agentctl key verify < FILE");
+		free(why);
+		return NULL;
+	}
+	text[strcspn(text, "\r\n")] = '\0';
+	if (*text)
+		return text;
+	free(text);
+	output_error(CTL_USAGE, "cannot read the key.", "standard input is empty", "agentctl key verify < FILE");
+	return NULL;
+}
+
+static enum ctl_exit
+verify(struct ctl *ctl)
+{
+	static const struct output_field checked[] = {
+	    {"VALID", "valid", OUTPUT_TEXT, false, 0},         {"REASON", "reason", OUTPUT_TEXT, false, 0},
+	    {"ID", "key_id", OUTPUT_TEXT, false, 0},           {"NAME", "name", OUTPUT_TEXT, false, 0},
+	    {"OWNER", "owner", OUTPUT_TEXT, false, 0},         {"ROLE", "role", OUTPUT_TEXT, false, 0},
+	    {"SCOPES", "scopes", OUTPUT_TEXT, false, 0},       {"RATE LIMIT", "rate_limit", OUTPUT_TEXT, false, 0},
+	    {"REMAINING", "remaining", OUTPUT_TEXT, false, 0}, {0},
+	};
+	char *key = read_key();
+	json_t *body = key ? json_pack("{s:s}", "key", key) : NULL, *answer = NULL;
+	enum ctl_exit code;
+
+	if (key)
+		private_file_wipe(key, strlen(key));
+	if (!body)
+		return key ? output_error(CTL_USAGE, "cannot verify the key.", "it is not UTF-8", NULL) : CTL_USAGE;
+	code = http_request(ctl, "POST", "/keys/verify", body, "cannot verify the key.", &answer);
+	if (code == CTL_DONE)
+		output_object(ctl, answer, checked, "key_id");
+	if (code == CTL_DONE && !json_is_true(json_object_get(answer, "valid")))
+		code = output_error(CTL_FAILED, "the key is not valid.", output_string(answer, "reason", NULL), NULL);
+	json_decref(answer);
+	return code;
+}
+
 const struct command key_commands[] = {
     {"key create", NULL, "make an API key; it is printed once",
-     OPTIONS(OPTION_NAME, OPTION_TYPE, OPTION_ROLE, OPTION_SCOPE, OPTION_RATE_LIMIT, OPTION_EXPIRES), create,
+     OPTIONS(OPTION_NAME, OPTION_TYPE, OPTION_ROLE, OPTION_SCOPE, OPTION_RATE_LIMIT, OPTION_EXPIRES, OPTION_ALLOW_IP,
+             OPTION_ALLOW_ORIGIN),
+     create,
      .more = "The key goes to standard output, all else to standard error:\n"
              "  (umask 077; agentctl key create --name builder --role agent > builder.key)"},
     {"key list", NULL, "list the keys", OPTIONS(OPTION_LIMIT), list},
     {"key get", "ID", "show a key and how it is used", NULL, get},
-    {"key revoke", "ID", "end a key for good", OPTIONS(OPTION_YES), revoke},
+    {"key revoke", "ID", "end a key for good", OPTIONS(OPTION_YES), revoke_key},
+    {"key suspend", "ID", "refuse a key until it is reactivated", NULL, suspend},
+    {"key reactivate", "ID", "end the suspension of a key", NULL, reactivate},
+    {"key rotate", "ID", "a new key in the place of an old one; it is printed once", OPTIONS(OPTION_OVERLAP_S), rotate,
+     .more = "The old key works for --overlap-seconds more, and never longer than it would have:\n"
+             "  (umask 077; agentctl key rotate agd_sk_0123456789abcdef > builder.key)"},
+    {"key delete", "ID", "end a key and forget it", OPTIONS(OPTION_YES), delete},
+    {"key verify", NULL, "say whether the key on standard input is valid", NULL, verify,
+     .more = "The exit code is 0 for a valid key and 1 for another: agentctl key verify < builder.key"},
     {0},
 };

@@ -9,6 +9,7 @@
 #include "cidr.h"
 #include "config_row.h"
 #include "jws.h"
+#include "origin.h"
 
 #include <strings.h>
 
@@ -176,44 +177,6 @@ check_token_keys(struct check *check)
 		(void)check_pem(check, SETTING_JWT_PREVIOUS_KEY, config->jwt_previous_key, false);
 }
 
-/* A port as browsers write it: decimal, 1 to 65535, to the end of the text. */
-static bool
-is_port(const char *text, size_t length)
-{
-	unsigned port = 0;
-
-	if (length == 0 || length > 5 || *text == '0')
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		port = port * 10 + (unsigned)(text[i] - '0');
-	}
-	return port <= 65535;
-}
-
-/* scheme://host[:port], in the lower case that browsers send, so that comparing bytes is enough. */
-static bool
-is_origin(const char *text, size_t length)
-{
-	static const char low[] = "abcdefghijklmnopqrstuvwxyz", scheme_more[] = "abcdefghijklmnopqrstuvwxyz0123456789+.-";
-	static const char host_set[] = "abcdefghijklmnopqrstuvwxyz0123456789.-_", ip6_set[] = "0123456789abcdef:.";
-	size_t scheme = strspn(text, scheme_more), host;
-	const char *at;
-	bool bracket;
-
-	if (length < scheme + 4 || strspn(text, low) == 0 || strncmp(text + scheme, "://", 3) != 0)
-		return false;
-	at = text + scheme + 3;
-	bracket = *at == '[';
-	at += bracket;
-	host = strspn(at, bracket ? ip6_set : host_set);
-	at += host;
-	if (host == 0 || (bracket && *at++ != ']'))
-		return false;
-	return at == text + length || (*at == ':' && is_port(at + 1, (size_t)(text + length - at - 1)));
-}
-
 static void
 check_origins(struct check *check, enum config_setting setting, const char *list)
 {
@@ -225,7 +188,7 @@ check_origins(struct check *check, enum config_setting setting, const char *list
 		return;
 	}
 	for (const char *at = list; at && *list; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		if (!is_origin(at, strcspn(at, ","))) {
+		if (!origin_is_valid((struct slice){at, strcspn(at, ",")})) {
 			refuse(
 			    check, setting,
 			    "is not a list of origins; write each as scheme://host[:port] in lower case, without a path, and put a "

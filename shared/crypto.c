@@ -9,6 +9,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -87,6 +88,24 @@ crypto_hmac_sign(struct crypto_hmac *hmac, struct slice data, uint8_t out[CRYPTO
 	INVARIANT(EVP_MAC_init(hmac->context, NULL, 0, NULL) == 1);
 	INVARIANT(EVP_MAC_update(hmac->context, (const uint8_t *)data.data, data.len) == 1);
 	INVARIANT(EVP_MAC_final(hmac->context, out, &len, CRYPTO_SHA256_SIZE) == 1 && len == CRYPTO_SHA256_SIZE);
+}
+
+void
+crypto_derive(struct slice secret, const char *info, uint8_t *out, size_t len)
+{
+	EVP_KDF *algorithm = EVP_KDF_fetch(NULL, "HKDF", NULL);
+	EVP_KDF_CTX *context = EVP_KDF_CTX_new(algorithm);
+	char digest[] = "SHA256";
+	OSSL_PARAM parameters[] = {
+	    OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)(uintptr_t)secret.data, secret.len),
+	    OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)info, strlen(info)),
+	    OSSL_PARAM_construct_end(),
+	};
+
+	INVARIANT(context && EVP_KDF_derive(context, out, len, parameters) == 1);
+	EVP_KDF_CTX_free(context);
+	EVP_KDF_free(algorithm);
 }
 
 bool

@@ -23,6 +23,9 @@ struct crypto_hmac *crypto_hmac_new(struct slice key);
 void crypto_hmac_free(struct crypto_hmac *hmac);
 void crypto_hmac_sign(struct crypto_hmac *hmac, struct slice data, uint8_t out[CRYPTO_SHA256_SIZE]);
 
+/* HKDF-SHA256 without salt (RFC 5869): a key for one purpose, which info names, out of a secret for many. */
+void crypto_derive(struct slice secret, const char *info, uint8_t *out, size_t len);
+
 /* Time depends on len only. */
 MUST_CHECK bool crypto_equal(const void *a, const void *b, size_t len);
 /* Overwrites memory in a way that the compiler keeps. */

@@ -10,9 +10,13 @@
 
 enum { CRYPTO_SEAL_KEY = 32, CRYPTO_SEAL_MORE = 28 };
 
-/* Appends a random nonce, the sealed text and its tag: CRYPTO_SEAL_MORE bytes more than text. */
-void crypto_seal(const uint8_t key[CRYPTO_SEAL_KEY], struct slice text, struct buf *out);
-/* Appends the text. False: it was not sealed with this key, or was changed; nothing is appended. */
-MUST_CHECK bool crypto_unseal(const uint8_t key[CRYPTO_SEAL_KEY], struct slice sealed, struct buf *out);
+/*
+ * Appends a random nonce, the sealed text and its tag: CRYPTO_SEAL_MORE bytes more than text. about is not in there but
+ * bound to it: what was sealed about one thing does not open about another.
+ */
+void crypto_seal(const uint8_t key[CRYPTO_SEAL_KEY], struct slice about, struct slice text, struct buf *out);
+/* Appends the text. False: it was not sealed with this key, or about something else, or was changed; nothing is appended. */
+MUST_CHECK bool crypto_unseal(const uint8_t key[CRYPTO_SEAL_KEY], struct slice about, struct slice sealed,
+                              struct buf *out);
 
 #endif

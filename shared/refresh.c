@@ -139,7 +139,7 @@ refresh_seal(struct refresh_keys *keys, struct slice text, struct slice answer, 
 	struct buf sealed = {0};
 
 	crypto_hmac_sign(keys->keys[0].seals, text, key);
-	crypto_seal(key, answer, &sealed);
+	crypto_seal(key, SLICE(""), answer, &sealed);
 	crypto_base64url_encode(out, buf_slice(&sealed));
 	crypto_wipe(key, sizeof(key));
 	buf_free(&sealed);
@@ -155,7 +155,7 @@ refresh_unseal(struct refresh_keys *keys, struct slice text, struct slice sealed
 	if (crypto_base64url_decode(sealed, bytes, &len))
 		for (int i = 0; i < keys->count && !good; i++) {
 			crypto_hmac_sign(keys->keys[i].seals, text, key);
-			good = crypto_unseal(key, (struct slice){(const char *)bytes, len}, out);
+			good = crypto_unseal(key, SLICE(""), (struct slice){(const char *)bytes, len}, out);
 		}
 	crypto_wipe(key, sizeof(key));
 	free(bytes);

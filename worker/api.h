@@ -47,6 +47,10 @@ void api_user_change_finish(struct request *request, struct call *call, const st
 
 /* api_keys.c */
 bool api_key_prepare(struct request *request, struct call *call);
+void api_key_finish(struct request *request, struct call *call, const struct db_result *result);
+bool api_key_change_prepare(struct request *request, struct call *call);
+bool api_key_rotate_prepare(struct request *request, struct call *call);
+bool api_key_rotate_judge(struct request *request, struct call *call, const struct db_result *result);
 enum step api_verify_key(struct request *request);
 
 /* api_audit.c */

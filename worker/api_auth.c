@@ -160,6 +160,18 @@ write_limits(struct json_writer *writer, const struct request *request)
 	json_write_object_close(writer);
 }
 
+/* What a key may do for some names only. */
+static void
+write_limited(struct json_writer *writer, const struct principal *who)
+{
+	json_write_key(writer, "limited");
+	json_write_array_open(writer);
+	for (int i = 0; who->scopes && i < who->scopes->count; i++)
+		if (who->scopes->list[i].perms & who->limited)
+			json_write_string(writer, who->scopes->list[i].text);
+	json_write_array_close(writer);
+}
+
 enum step
 api_me(struct request *request)
 {
@@ -179,6 +191,7 @@ api_me(struct request *request)
 		    (perm != PERM_TENANT_MANAGE || who->tenant == TENANT_DEFAULT))
 			json_write_string(&writer, slice_of(perm_name((enum perm)perm)));
 	json_write_array_close(&writer);
+	write_limited(&writer, who);
 	json_write_member_string(&writer, "tenant", who->tenant_name);
 	json_write_member_string(&writer, "session", who->session);
 	write_limits(&writer, request);

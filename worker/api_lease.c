@@ -7,6 +7,7 @@
 #include "config.h"
 #include "floors.h"
 #include "json_write.h"
+#include "reach.h"
 #include "rows.h"
 #include "settle.h"
 #include "task_input.h"
@@ -73,7 +74,9 @@ collect_queues(struct request *request, int roles, struct slice agent_id, struct
 
 	for (int at = json_first(&request->body, roles); at != JSON_NONE; at = json_next(&request->body, roles, at))
 		add_queue(wish, json_string(&request->body, at, &request->arena));
-	add_queue(wish, task_input_queue(SLICE_NONE, agent_id, &request->arena));
+	/* What is bound to the agent may be of any role: a key for some roles only does not get it. */
+	if (reach_allows(request, SCOPE_AGENT, agent_id))
+		add_queue(wish, task_input_queue(SLICE_NONE, agent_id, &request->arena));
 	json_write_begin(&writer, &text);
 	json_write_array_open(&writer);
 	for (int i = 0; i < wish->queue_count; i++)
@@ -152,6 +155,18 @@ make_values(struct request *request, enum query_id query, const struct field_val
 	return values;
 }
 
+/* A key with limited scopes leases as an agent of its own, or for roles of its own. */
+static bool
+may_lease(struct request *request, int roles, struct slice agent_id)
+{
+	if (reach_allows(request, SCOPE_AGENT, agent_id))
+		return true;
+	for (int at = json_first(&request->body, roles); at != JSON_NONE; at = json_next(&request->body, roles, at))
+		if (!reach_allows(request, SCOPE_ROLE, json_string(&request->body, at, &request->arena)))
+			return false;
+	return true;
+}
+
 enum step
 api_lease(struct request *request)
 {
@@ -163,6 +178,8 @@ api_lease(struct request *request)
 
 	if (!body_read(request, fields))
 		return STEP_DONE;
+	if (!may_lease(request, fields[ROLES].token, fields[AGENT_ID].text))
+		return reach_refuse(request);
 	queues = collect_queues(request, fields[ROLES].token, fields[AGENT_ID].text, &wish);
 	closely = make_values(request, QUERY_TASK_LEASE_CLOSELY, fields, queues);
 	ask_set(closely, QUERY_TASK_LEASE_CLOSELY, "capabilities", fields[CAPABILITIES].text);

@@ -25,7 +25,9 @@ key_fault(struct slice key)
 static void
 set_guards(struct request *request, struct call *call)
 {
-	call_set(call, "is_admin", slice_is(request->principal.role, "admin") ? SLICE("true") : SLICE("false"));
+	bool is_admin = request->principal.perms == perm_of_role(SLICE("admin")); /* a key with scopes is none */
+
+	call_set(call, "is_admin", is_admin ? SLICE("true") : SLICE("false"));
 	call_set(call, "if_match", request_header(request, "if-match"));
 }
 

@@ -95,42 +95,72 @@ check_token(struct request *request, struct slice token)
 	return use_claims(request, &claims);
 }
 
+/* Whether a key that is what it says may be used here and now. */
 static enum step
-use_key(struct request *request, const struct apikey *key, const struct key_entry *entry)
+judge_key(struct request *request, const struct apikey *key, const struct key_entry *entry)
 {
-	struct arena *arena = &request->arena;
-	struct principal *who = &request->principal;
-	bool good = entry->known && crypto_equal(entry->hash, key->hash, sizeof(key->hash));
-
-	if (entry->known)
-		request->suspect = (struct principal){.kind = PRINCIPAL_KEY,
-		                                      .id = keep(request, slice_of(key->id)),
-		                                      .name = keep(request, slice_of(entry->name)),
-		                                      .tenant = entry->tenant};
-	if (entry->known)
-		key_cache_count(request->worker->keys, key->id, good && strcmp(entry->status, "active") == 0);
-	if (!good)
-		return refuse(request, "the API key is not valid");
 	if (strcmp(entry->status, "active") != 0)
 		return request_fail(request, ERROR_UNAUTHENTICATED, "the API key is %s", entry->status);
 	if (revocations_refuse_tenant(request->worker->revocations, entry->tenant))
 		return refuse(request, "the tenant is not active");
 	if (entry->expires_us <= request->worker->now_us)
 		return refuse(request, "the API key has expired");
-	if (key->type == APIKEY_PUBLIC && request->method != HTTP_GET)
+	if (!key_entry_admits(entry, request->address))
+		return request_fail(request, ERROR_FORBIDDEN, "the API key may not be used from %.*s; see its allowed_ips",
+		                    SLICE_ARG(request->address));
+	if (key->type != APIKEY_PUBLIC)
+		return STEP_NEXT;
+	if (request->method != HTTP_GET)
 		return request_fail(request, ERROR_FORBIDDEN, "a public key may only read (GET)");
+	if (!key_entry_admits_origin(entry, request_header(request, "origin")))
+		return request_fail(request, ERROR_FORBIDDEN,
+		                    "a public key is for web pages of its allowed_origins only, and the header Origin names none");
+	return STEP_NEXT;
+}
+
+static void
+become_key(struct request *request, const struct apikey *key, const struct key_entry *entry)
+{
+	struct arena *arena = &request->arena;
+	struct principal *who = &request->principal;
+	struct scopes *scopes = NULL;
+
+	if (entry->limited) {
+		scopes = arena_alloc(arena, sizeof(*scopes));
+		scopes_parse(arena, slice_of(arena_string(arena, slice_of(entry->scopes))), scopes);
+	}
 	*who = (struct principal){.kind = PRINCIPAL_KEY,
 	                          .id = slice_of(arena_string(arena, slice_of(key->id))),
 	                          .name = slice_of(arena_string(arena, slice_of(entry->name))),
 	                          .role = slice_of(arena_string(arena, slice_of(entry->role))),
-	                          .perms = perm_of_role(slice_of(entry->role)),
+	                          .perms = entry->perms,
+	                          .limited = entry->limited,
+	                          .scopes = scopes,
 	                          .tenant = entry->tenant,
 	                          .tenant_name = slice_of(arena_string(arena, slice_of(entry->tenant_name))),
 	                          .rate_limit = entry->rate_limit};
 	who->since_us = clock_steady_us();
 	if (entry->owner_id[0])
 		who->owner = slice_of(arena_string(arena, slice_of(entry->owner_id)));
-	return STEP_NEXT;
+}
+
+static enum step
+use_key(struct request *request, const struct apikey *key, const struct key_entry *entry)
+{
+	bool equal = crypto_equal(entry->hash, key->hash, sizeof(key->hash));
+	enum step step;
+
+	if (!entry->known)
+		return refuse(request, "the API key is not valid");
+	request->suspect = (struct principal){.kind = PRINCIPAL_KEY,
+	                                      .id = keep(request, slice_of(key->id)),
+	                                      .name = keep(request, slice_of(entry->name)),
+	                                      .tenant = entry->tenant};
+	step = equal ? judge_key(request, key, entry) : refuse(request, "the API key is not valid");
+	key_cache_count(request->worker->keys, key->id, step == STEP_NEXT);
+	if (step == STEP_NEXT)
+		become_key(request, key, entry);
+	return step;
 }
 
 static enum step

@@ -16,7 +16,8 @@ enum source {
 	SOURCE_ADDRESS,
 	SOURCE_REQUEST_ID,
 	SOURCE_NEW_ID,
-	SOURCE_ALL_KEYS
+	SOURCE_ALL_KEYS,
+	SOURCE_ONLY_KEY
 };
 
 struct binding {
@@ -35,6 +36,7 @@ static const struct {
     {"tenant", SOURCE_TENANT},     {"actor", SOURCE_ACTOR},           {"actor_id", SOURCE_ACTOR_ID},
     {"address", SOURCE_ADDRESS},   {"request_id", SOURCE_REQUEST_ID}, {"id", SOURCE_NEW_ID},
     {"new_id", SOURCE_NEW_ID},     {"all_keys", SOURCE_ALL_KEYS},     {"principal", SOURCE_PRINCIPAL},
+    {"only_key", SOURCE_ONLY_KEY},
 };
 
 static bool
@@ -144,6 +146,8 @@ value_of(struct request *request, struct call *call, const struct binding *bindi
 		return new_id(&request->arena);
 	case SOURCE_ALL_KEYS:
 		return who->perms & 1u << PERM_KEY_MANAGE ? SLICE("true") : SLICE("false");
+	case SOURCE_ONLY_KEY:
+		return who->kind == PRINCIPAL_KEY ? who->id : SLICE_NONE;
 	}
 	INVARIANT(false);
 	return SLICE_NONE;

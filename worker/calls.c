@@ -1,8 +1,10 @@
 /* calls.c - see calls.h. */
 #include "calls.h"
+#include "ask.h"
 #include "bind.h"
 #include "once.h"
 #include "problem.h"
+#include "reach.h"
 #include "rows.h"
 
 #include <stdarg.h>
@@ -259,6 +261,49 @@ call_end(struct call *call)
 		request_resume(request, STEP_NEXT);
 }
 
+/* The statement of a call that may be sent. */
+static void
+send_own(struct call *call)
+{
+	if (call->request->once)
+		once_send(call);
+	else
+		db_send(call->request->worker->db, call->query, call->values, call_done, call);
+}
+
+static void
+looked_ahead(void *arg, const struct db_result *result)
+{
+	struct call *call = arg;
+	struct request *request = call->request;
+
+	if (result->status != DB_OK)
+		call_failed(call, result);
+	else if (request->endpoint->judge(request, call, result)) {
+		send_own(call);
+		return;
+	}
+	call_end(call);
+}
+
+/* Asks what has to be known before, if anything has. */
+static void
+begin(struct call *call)
+{
+	const struct endpoint *endpoint = call->request->endpoint;
+	enum query_id query = (enum query_id)(endpoint->ahead - 1);
+	struct slice *values;
+
+	if (!endpoint->ahead || (endpoint->reaches[0].kind && !call->request->narrowed)) {
+		send_own(call);
+		return;
+	}
+	values = ask_values(call->request, query);
+	for (int i = 0; i < query_table[query].param_count; i++)
+		values[i] = call_value(call, query_table[query].params[i].name);
+	db_send(call->request->worker->db, query, values, looked_ahead, call);
+}
+
 static bool
 is_elsewhere(const struct call *call, const struct db_result *result)
 {
@@ -316,7 +361,7 @@ prepare(struct request *request, struct call *call)
 		call_not_found(call);
 		return false;
 	}
-	return !endpoint->prepare || endpoint->prepare(request, call);
+	return reach_call(request, call) && (!endpoint->prepare || endpoint->prepare(request, call));
 }
 
 static enum step
@@ -348,10 +393,7 @@ start(struct request *request)
 		if (!prepare(request, call))
 			continue;
 		calls->left++;
-		if (request->once)
-			once_send(call);
-		else
-			db_send(request->worker->db, call->query, call->values, call_done, call);
+		begin(call);
 	}
 	return calls->left ? STEP_WAIT : STEP_NEXT;
 }

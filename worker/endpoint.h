@@ -15,6 +15,7 @@
 #include "http_parse.h"
 #include "perm.h"
 #include "query.h"
+#include "scope.h"
 
 struct call;
 struct db_result;
@@ -32,7 +33,16 @@ enum limit_class {
 /* Quotas that a worker checks before it makes something: see worker/tenant_bounds.h. */
 enum tenant_bound { TENANT_BOUND_NONE, TENANT_BOUND_TASKS, TENANT_BOUND_WORKFLOWS };
 
-enum { ENDPOINT_STEPS_MAX = 4, ENDPOINT_PATH_MAX = 2, ENDPOINT_CONSTANTS_MAX = 8 };
+enum { ENDPOINT_STEPS_MAX = 4, ENDPOINT_PATH_MAX = 2, ENDPOINT_CONSTANTS_MAX = 8, ENDPOINT_REACHES_MAX = 2 };
+
+/*
+ * What tells whether a limited scope fits: a value of the path, else a field of the body, or, without a name, what is
+ * asked ahead or a step finds out.
+ */
+struct endpoint_reach {
+	enum scope_kind kind;
+	const char *name;
+};
 
 /* A parameter that the row itself sets. value NULL is SQL's NULL; ENDPOINT_DERIVED: prepare sets it. */
 struct endpoint_constant {
@@ -61,6 +71,7 @@ struct endpoint {
 	enum tenant_bound bound; /* makes what a quota of the tenant bounds; 0: nothing of that kind */
 	const struct field *body; /* NULL: no body, or an empty object */
 	bool once;                /* creates: understands Idempotency-Key */
+	bool sealed;              /* its answer holds a secret: what is stored of it is encrypted */
 	bool body_optional;       /* nothing at all is as good as {} */
 	bool many;                /* an array of bodies is understood too */
 	const struct field *query;
@@ -70,6 +81,13 @@ struct endpoint {
 	int elsewhere; /* ENDPOINT_SQL() of the archive's query, asked when the first finds nothing; 0: none */
 	const char *content_type; /* of success; NULL: application/json */
 	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
+	struct endpoint_reach reaches[ENDPOINT_REACHES_MAX];
+	/*
+	 * ENDPOINT_SQL() of a query asked before the own one, whose parameters are all among those of the own one; judge looks
+	 * at its rows, and says false if call_fail() was told why not. Without reaches always, else for limited scopes.
+	 */
+	int ahead;
+	bool (*judge)(struct request *request, struct call *call, const struct db_result *result);
 	/* Sets derived parameters of one call; false: call_fail() was told why. */
 	bool (*prepare)(struct request *request, struct call *call);
 	/* Makes the answer of one call from its rows, which may not be committed yet; NULL: by the kind of query. */

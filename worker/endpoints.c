@@ -4,6 +4,7 @@
  */
 #include "api.h"
 #include "endpoint.h"
+#include "reach.h"
 #include "schemas.h"
 
 const char ENDPOINT_DERIVED[] = "derived";

@@ -2,9 +2,11 @@
 #include "keycache.h"
 #include "aside.h"
 #include "changes.h"
+#include "cidr.h"
 #include "clock.h"
 #include "db.h"
 #include "request.h"
+#include "scope.h"
 
 #include <uthash.h>
 
@@ -42,16 +44,32 @@ key_cache_new(struct db *db)
 	return cache;
 }
 
+static void
+empty(struct key_entry *entry)
+{
+	free(entry->owner);
+	free(entry->name);
+	free(entry->scopes);
+	free(entry->addresses);
+	free(entry->origins);
+	memset(entry, 0, sizeof(*entry));
+}
+
+static void
+drop(struct key_cache *cache, struct item *item)
+{
+	HASH_DEL(cache->items, item);
+	empty(&item->entry);
+	free(item);
+}
+
 void
 key_cache_free(struct key_cache *cache)
 {
 	struct item *item, *next;
 
 	HASH_ITER(hh, cache->items, item, next)
-	{
-		HASH_DEL(cache->items, item);
-		free(item);
-	}
+	drop(cache, item);
 	free(cache);
 }
 
@@ -65,10 +83,8 @@ make_room(struct key_cache *cache)
 	{
 		if (HASH_COUNT(cache->items) < KEY_CACHE_MAX)
 			return;
-		if (!item->fetching && !item->used && !item->failed) {
-			HASH_DEL(cache->items, item);
-			free(item);
-		}
+		if (!item->fetching && !item->used && !item->failed)
+			drop(cache, item);
 	}
 }
 
@@ -106,6 +122,47 @@ copy(char *out, size_t size, struct slice text)
 	snprintf(out, size, "%.*s", (int)MIN(text.len, size - 1), text.data ? text.data : "");
 }
 
+static char *
+text_of(const struct db_result *result, const char *column)
+{
+	struct slice text = db_get(result, 0, column);
+	char *copied = mem_alloc(text.len + 1);
+
+	if (text.len)
+		memcpy(copied, text.data, text.len);
+	copied[text.len] = '\0';
+	return copied;
+}
+
+/* What does not parse, as a newer version might write it, admits nothing. */
+static void
+fill_addresses(struct key_entry *entry, struct slice lines)
+{
+	while (lines.len) {
+		struct slice line = scope_line(&lines);
+
+		entry->addresses = mem_grow(entry->addresses, (size_t)(entry->address_count + 1) * sizeof(*entry->addresses));
+		if (!cidr_parse(line, &entry->addresses[entry->address_count]))
+			entry->addresses[entry->address_count] = (struct cidr){.bits = 128};
+		entry->address_count++;
+	}
+}
+
+/* The scopes, as far as the role of the key and the role that its owner has now go. */
+static void
+fill_permissions(struct key_entry *entry, struct slice owner_role, bool public)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct scopes scopes;
+	uint32_t most = perm_of_role(slice_of(entry->role)) & (entry->owner_id[0] ? perm_of_role(owner_role) : UINT32_MAX) &
+	                (public ? SCOPE_PUBLIC_PERMS : UINT32_MAX);
+
+	scopes_parse(&arena, slice_of(entry->scopes), &scopes);
+	entry->perms = (scopes.full | 1u << PERM_ANY) & most;
+	entry->limited = scopes.limited & most;
+	arena_reset(&arena);
+}
+
 static int
 hex_digit(char c)
 {
@@ -123,8 +180,13 @@ fill(struct key_entry *entry, const struct db_result *result)
 	copy(entry->status, sizeof(entry->status), db_get(result, 0, "status"));
 	copy(entry->tenant_name, sizeof(entry->tenant_name), db_get(result, 0, "tenant_name"));
 	copy(entry->owner_id, sizeof(entry->owner_id), db_get(result, 0, "owner_id"));
-	copy(entry->name, sizeof(entry->name), db_get(result, 0, "name"));
 	copy(entry->role, sizeof(entry->role), db_get(result, 0, "role"));
+	entry->owner = text_of(result, "owner");
+	entry->name = text_of(result, "name");
+	entry->scopes = text_of(result, "scopes");
+	entry->origins = text_of(result, "allowed_origins");
+	fill_addresses(entry, db_get(result, 0, "allowed_ips"));
+	fill_permissions(entry, db_get(result, 0, "owner_role"), strncmp(db_get(result, 0, "key_id").data, "agd_pk_", 7) == 0);
 	entry->tenant = strtoll(db_get(result, 0, "tenant").data, NULL, 10);
 	entry->expires_us = strtoll(db_get(result, 0, "expires_us").data, NULL, 10);
 	entry->rate_limit = strtoll(db_get(result, 0, "rate_limit").data, NULL, 10);
@@ -154,7 +216,7 @@ fetched(void *arg, const struct db_result *result)
 	item->fetching = false;
 	item->waiting = NULL;
 	if (result->status == DB_OK) {
-		memset(&item->entry, 0, sizeof(item->entry));
+		empty(&item->entry);
 		item->fetched_us = clock_mono_us();
 		if (result->count == 1)
 			fill(&item->entry, result);
@@ -229,6 +291,32 @@ key_cache_voided(const struct key_cache *cache, struct slice key_id, int64_t sin
 
 	HASH_FIND(hh, cache->items, key_id.data, key_id.len, item);
 	return !item || item->voided_us >= since_us;
+}
+
+bool
+key_entry_admits(const struct key_entry *entry, struct slice address)
+{
+	struct cidr from;
+
+	if (entry->address_count == 0)
+		return true;
+	if (!cidr_parse_address(address, &from))
+		return false;
+	for (int i = 0; i < entry->address_count; i++)
+		if (cidr_covers(&entry->addresses[i], &from))
+			return true;
+	return false;
+}
+
+bool
+key_entry_admits_origin(const struct key_entry *entry, struct slice origin)
+{
+	struct slice lines = slice_of(entry->origins);
+
+	while (origin.data && lines.len)
+		if (slice_equal(scope_line(&lines), origin))
+			return true;
+	return false;
 }
 
 void

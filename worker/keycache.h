@@ -12,6 +12,7 @@
 #include "base.h"
 
 struct change;
+struct cidr;
 struct db;
 struct request;
 struct key_cache;
@@ -26,9 +27,16 @@ struct key_entry {
 	int64_t tenant;
 	char tenant_name[64];
 	char owner_id[37]; /* "" when there is none */
-	char name[256];
+	char *owner;
+	char *name;
 	char role[16];
 	int64_t rate_limit;
+	uint32_t perms;   /* scopes, role and what its owner may do now, together */
+	uint32_t limited; /* permissions for some names only */
+	char *scopes;     /* lines */
+	struct cidr *addresses;
+	int address_count; /* 0: any */
+	char *origins;     /* lines; of a public key */
 };
 
 struct key_cache *key_cache_new(struct db *db);
@@ -43,6 +51,10 @@ void key_cache_change(struct key_cache *cache, const struct change *change);
 void key_cache_clear(struct key_cache *cache);
 /* True if the entry was voided after since_us (clock_steady_us), or is not here any more. */
 bool key_cache_voided(const struct key_cache *cache, struct slice key_id, int64_t since_us);
+/* True if the key may be used from this address, which is an IP address as text. */
+bool key_entry_admits(const struct key_entry *entry, struct slice address);
+/* True if origin, byte for byte, is one of a public key's. */
+bool key_entry_admits_origin(const struct key_entry *entry, struct slice origin);
 /* Counts a use, or a failed attempt. */
 void key_cache_count(struct key_cache *cache, const char *key_id, bool good);
 /* Writes the counts; called about once a second. */

@@ -7,6 +7,7 @@
 #include "once.h"
 #include "ask.h"
 #include "crypto.h"
+#include "crypto_seal.h"
 
 enum { KEY_MAX = 200, TRIES_MAX = 5 };
 
@@ -50,8 +51,7 @@ once_read(struct request *request)
 	if (!key.data || (!request->endpoint->once && !creates))
 		return STEP_NEXT;
 	if (!request->endpoint->once)
-		return request_fail(request, ERROR_VALIDATION_FAILED,
-		                    "the answer of this endpoint holds a secret and is never stored: send no Idempotency-Key");
+		return request_fail(request, ERROR_VALIDATION_FAILED, "this endpoint repeats nothing: send no Idempotency-Key");
 	for (size_t i = 0; plain && i < key.len; i++)
 		plain = key.data[i] > 0x20 && key.data[i] < 0x7F;
 	if (!plain)
@@ -81,6 +81,55 @@ make_values(struct call *call, enum query_id query)
 	return values;
 }
 
+/* What a sealed answer is bound to: one that is moved to another row does not open. */
+static struct slice
+about(const struct call *call)
+{
+	struct request *request = call->request;
+
+	return slice_of(arena_printf(&request->arena, "%s %.*s %.*s %.*s", request->endpoint->operation,
+	                             SLICE_ARG(ask_tenant(request)), SLICE_ARG(request->once->owner),
+	                             SLICE_ARG(request->once->key)));
+}
+
+/* The answer as it is stored. */
+static struct slice
+stored_body(const struct call *call)
+{
+	struct request *request = call->request;
+	struct slice body = buf_slice(&call->out);
+	struct buf sealed = {0}, text = {0};
+
+	if (!request->endpoint->sealed)
+		return body;
+	crypto_seal(request->worker->seal_keys[0], about(call), body, &sealed);
+	crypto_base64url_encode(&text, buf_slice(&sealed));
+	body = (struct slice){arena_string(&request->arena, buf_slice(&text)), text.len};
+	buf_free(&sealed);
+	buf_free(&text);
+	return body;
+}
+
+/* The answer from what was stored; a secret that was changed since is tried too. False: none opens it. */
+static bool
+read_body(struct call *call, struct slice stored)
+{
+	struct request *request = call->request;
+	struct slice sealed = {arena_alloc(&request->arena, stored.len + 1), 0};
+	bool opened = false;
+
+	call->out.len = 0;
+	if (!request->endpoint->sealed) {
+		buf_add_slice(&call->out, stored);
+		return true;
+	}
+	if (!crypto_base64url_decode(stored, (uint8_t *)(uintptr_t)sealed.data, &sealed.len))
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(request->worker->seal_keys) && !opened; i++)
+		opened = crypto_unseal(request->worker->seal_keys[i], about(call), sealed, &call->out);
+	return opened;
+}
+
 /* Still in the transaction: the answer, and what is stored of it. Errors are not: the key can be used again. */
 static const struct slice *
 step(void *arg, const struct db_result *result)
@@ -94,7 +143,7 @@ step(void *arg, const struct db_result *result)
 	ask_set(values, QUERY_IDEMPOTENCY_STORE, "digest", call->request->once->digest);
 	ask_set(values, QUERY_IDEMPOTENCY_STORE, "status",
 	        slice_of(arena_printf(&call->request->arena, "%d", call->status)));
-	ask_set(values, QUERY_IDEMPOTENCY_STORE, "body", call->out.len ? buf_slice(&call->out) : SLICE(""));
+	ask_set(values, QUERY_IDEMPOTENCY_STORE, "body", stored_body(call));
 	return values;
 }
 
@@ -137,8 +186,12 @@ replay(struct call *call, const struct db_result *result)
 		return;
 	}
 	call->status = (int)strtol(db_get(result, 0, "status").data, NULL, 10);
-	call->out.len = 0;
-	buf_add_slice(&call->out, db_get(result, 0, "body"));
+	if (!read_body(call, db_get(result, 0, "body"))) {
+		call_fail(call, ERROR_CONFLICT,
+		          "it was done, but what was answered cannot be read any more: AGENTD_SECRET was changed and "
+		          "AGENTD_PREVIOUS_SECRET is not the one of then; look at what there is, and take a new Idempotency-Key");
+		return;
+	}
 	if (!request->calls->array)
 		request_add_header(request, "Idempotency-Replayed", SLICE("true"));
 }

@@ -6,6 +6,7 @@
 
 #include "base.h"
 #include "cidr.h"
+#include "crypto_seal.h"
 #include "heritage.h"
 #include "settle.h"
 
@@ -43,6 +44,7 @@ struct worker {
 	struct settler settler;
 	struct jwt_keys *jwt_keys;
 	struct refresh_keys *refresh_keys;
+	uint8_t seal_keys[2][CRYPTO_SEAL_KEY]; /* of the secret, and of the one before it or the same again */
 	struct token_cache *tokens;
 	struct password_pool *passwords;
 	struct crypto_hmac *digests[2]; /* once.c: keyed by the secret, and by the previous one (NULL: there is none) */

@@ -31,7 +31,9 @@ struct principal {
 	struct slice owner; /* user id that changes are made for; absent for a key without owner */
 	struct slice name;
 	struct slice role;
-	uint32_t perms; /* bits 1 << enum perm */
+	uint32_t perms;   /* bits 1 << enum perm */
+	uint32_t limited; /* those that a key has for some names only: scopes says which */
+	const struct scopes *scopes;
 	int64_t tenant;
 	struct slice tenant_name;
 	struct slice session; /* of a token, */
@@ -75,6 +77,7 @@ struct request {
 	struct principal principal;
 	struct principal suspect; /* whom a credential that was refused named; nobody, if that is not known */
 	struct slice tenant_text; /* principal.tenant for SQL, made when first asked for */
+	bool narrowed; /* by limited scopes, which nothing has met yet (reach.h) */
 	struct quota_check *quota; /* NULL: nothing limits it */
 	struct limit_verdict limit; /* the tightest of its limits */
 	struct json body;
@@ -141,6 +144,12 @@ enum step stage_cors(struct request *request);
 enum step stage_route(struct request *request);
 enum step stage_authenticate(struct request *request);
 enum step stage_limit(struct request *request);
+/*
+ * How many requests somebody may still make now; counts as nothing. *check_r is NULL at first. False: it waits, and the
+ * request is resumed to ask again with the same.
+ */
+MUST_CHECK bool stage_limit_left(struct request *request, const struct principal *who, struct quota_check **check_r,
+                                 int64_t *left_r);
 enum step stage_authorize(struct request *request);
 enum step stage_body(struct request *request);
 enum step stage_handle(struct request *request);

@@ -46,9 +46,8 @@ write_cell(struct json_writer *writer, const struct db_result *result, int row, 
 }
 
 static void
-write_object(struct json_writer *writer, const struct db_result *result, int row, bool nulls)
+write_members(struct json_writer *writer, const struct db_result *result, int row, bool nulls)
 {
-	json_write_object_open(writer);
 	for (int column = 0; column < db_columns(result); column++) {
 		const char *name = db_column_name(result, column);
 		if (name[0] == '_' || (!nulls && !db_cell(result, row, column).data))
@@ -56,19 +55,28 @@ write_object(struct json_writer *writer, const struct db_result *result, int row
 		json_write_key(writer, name);
 		write_cell(writer, result, row, column);
 	}
-	json_write_object_close(writer);
+}
+
+void
+rows_write_members(struct json_writer *writer, const struct db_result *result, int row)
+{
+	write_members(writer, result, row, true);
 }
 
 void
 rows_write_object(struct json_writer *writer, const struct db_result *result, int row)
 {
-	write_object(writer, result, row, true);
+	json_write_object_open(writer);
+	write_members(writer, result, row, true);
+	json_write_object_close(writer);
 }
 
 void
 rows_write_present(struct json_writer *writer, const struct db_result *result, int row)
 {
-	write_object(writer, result, row, false);
+	json_write_object_open(writer);
+	write_members(writer, result, row, false);
+	json_write_object_close(writer);
 }
 
 void

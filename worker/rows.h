@@ -12,6 +12,8 @@
 
 /* One row as an object. */
 void rows_write_object(struct json_writer *writer, const struct db_result *result, int row);
+/* The same without the braces, for who has members to add. */
+void rows_write_members(struct json_writer *writer, const struct db_result *result, int row);
 /* All rows as an array of objects. */
 /* The same without the members that are null. */
 void rows_write_present(struct json_writer *writer, const struct db_result *result, int row);

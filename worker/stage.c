@@ -7,6 +7,7 @@
 #include "crypto.h"
 #include "forwarded.h"
 #include "http_write.h"
+#include "reach.h"
 #include "request.h"
 #include "route.h"
 #include "tenant_bounds.h"
@@ -87,14 +88,22 @@ stage_authorize(struct request *request)
 {
 	enum perm perm = request->endpoint->perm;
 	bool allowed = perm == PERM_NONE || (request->principal.perms & 1u << perm);
+	bool narrowed = !allowed && (request->principal.limited & 1u << perm);
 
-	if (allowed && request->endpoint->only_default && request->principal.tenant != TENANT_DEFAULT)
+	if ((allowed || narrowed) && request->endpoint->only_default && request->principal.tenant != TENANT_DEFAULT)
 		return request_fail(request, ERROR_FORBIDDEN, "this is for the tenant default, which looks after the others");
-	if (allowed)
+	if (narrowed && reach_begin(request) != STEP_NEXT)
+		return STEP_DONE;
+	if (allowed || narrowed)
 		return check_bound(request);
 	if (perm == PERM_ANY)
 		return request_fail(request, ERROR_FORBIDDEN, "the role %.*s is not known here",
 		                    SLICE_ARG(request->principal.role));
+	if (request->principal.kind == PRINCIPAL_KEY)
+		return request_fail(request, ERROR_FORBIDDEN,
+		                    "this needs the permission %s, which the key does not have: its scopes, its role and what its "
+		                    "owner may decide",
+		                    perm_name(perm));
 	return request_fail(request, ERROR_FORBIDDEN, "this needs the permission %s, which the role %.*s does not have",
 	                    perm_name(perm), SLICE_ARG(request->principal.role));
 }

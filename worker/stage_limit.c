@@ -5,6 +5,7 @@
  * of a user, those who are known at a larger one that only bounds them all together. Logins have a counter of their own
  * for each address. If one of them refuses, the request counts for none. The answer carries the tightest.
  */
+#include "borrow.h"
 #include "clock.h"
 #include "config.h"
 #include "crypto.h"
@@ -30,10 +31,10 @@ name_subject(struct request *request, struct quota_subject *subject, char kind, 
 }
 
 static void
-add_subject(struct request *request, const char *policy, const char *whose, char kind, struct slice name, int64_t limit)
+add_to(struct quota_check *check, const char *policy, const char *whose, char kind, struct slice name, int64_t limit)
 {
+	struct request *request = check->request;
 	const struct config *config = request->worker->config;
-	struct quota_check *check = request->quota;
 	struct quota_subject *subject = &check->subjects[check->count++];
 
 	subject->policy = policy;
@@ -42,6 +43,12 @@ add_subject(struct request *request, const char *policy, const char *whose, char
 	                                    .limit = MIN(limit, (int64_t)LIMIT_MOST),
 	                                    .window_us = config->rate_limit_window_s * 1000000};
 	name_subject(request, subject, kind, name);
+}
+
+static void
+add_subject(struct request *request, const char *policy, const char *whose, char kind, struct slice name, int64_t limit)
+{
+	add_to(request->quota, policy, whose, kind, name, limit);
 }
 
 static void
@@ -60,17 +67,24 @@ add_known(struct request *request)
 	            config->rate_limit_address ? config->rate_limit_address : config->rate_limit * ADDRESS_FACTOR);
 }
 
-static void
-begin_check(struct request *request)
+static struct quota_check *
+new_check(struct request *request)
 {
-	const struct config *config = request->worker->config;
 	struct quota_check *check = arena_alloc(&request->arena, sizeof(*check));
 
 	check->request = request;
 	check->count = 0;
 	check->decided = false;
 	check->waiting_since_us = 0;
-	request->quota = check;
+	return check;
+}
+
+static void
+begin_check(struct request *request)
+{
+	const struct config *config = request->worker->config;
+
+	request->quota = new_check(request);
 	if (request->endpoint->limit == LIMIT_CLASS_LOGIN)
 		add_subject(request, "login", " of logins from this address", 'l', request->network,
 		            MAX(config->rate_limit / LOGIN_PART, 1));
@@ -105,6 +119,25 @@ stage_limit(struct request *request)
 	request->limit = tightest->verdict;
 	request->limit.limit = tightest->rule.limit;
 	return tightest->verdict.admitted ? STEP_NEXT : refuse(request, tightest);
+}
+
+bool
+stage_limit_left(struct request *request, const struct principal *who, struct quota_check **check_r, int64_t *left_r)
+{
+	struct quota *quota = request->worker->quota;
+	const struct limit_verdict *verdict;
+
+	if (!*check_r) {
+		*check_r = new_check(request);
+		add_to(*check_r, "default", "", 'k', who->id,
+		       who->rate_limit ? who->rate_limit : request->worker->config->rate_limit);
+	}
+	if (!(*check_r)->decided && !quota_take(quota, *check_r))
+		return false;
+	verdict = &(*check_r)->subjects[0].verdict;
+	*left_r = verdict->remaining + verdict->admitted;
+	quota_give_back(quota, *check_r);
+	return true;
 }
 
 void

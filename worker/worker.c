@@ -201,6 +201,9 @@ set_up_identity(struct worker *worker)
 	                          .issuer = "agentd"};
 	const char *why = "";
 
+	for (int i = 0; i < 2; i++)
+		crypto_derive(secrets[secrets[i].len ? i : 0], "agentd sealed answers 1", worker->seal_keys[i],
+		              sizeof(worker->seal_keys[i]));
 	worker->jwt_keys = jwt_keys_new(&setup, &why);
 	config_forget(config, SETTING_JWT_KEY);
 	worker->refresh_keys = refresh_keys_new(secrets, count);
@@ -321,6 +324,7 @@ tear_down(struct worker *worker)
 	refresh_keys_free(worker->refresh_keys);
 	for (int i = 0; i < 2 && worker->digests[i]; i++)
 		crypto_hmac_free(worker->digests[i]);
+	crypto_wipe(worker->seal_keys, sizeof(worker->seal_keys));
 	tls_free(worker->tls);
 	cidr_list_free(&worker->trusted);
 }

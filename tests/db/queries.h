@@ -64,6 +64,8 @@ extern const struct CMUnitTest graph_tests[];
 extern const int graph_test_count;
 extern const struct CMUnitTest identity_tests[];
 extern const int identity_test_count;
+extern const struct CMUnitTest key_tests[];
+extern const int key_test_count;
 extern const struct CMUnitTest memory_tests[];
 extern const int memory_test_count;
 extern const struct CMUnitTest message_tests[];

@@ -42,9 +42,9 @@ announced(const char *kind)
 static void
 make_key(const char *key_id, const char *owner)
 {
-	CALL(KEY_CREATE, "key_id", key_id, "key", "x", "hash",
-	     "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", "name", "n", "type", "secret", "role",
-	     "viewer", "actor_id", owner, "actor", "neo", "rate_limit", "70", "expires_in_days", "30");
+	CALL(KEY_CREATE, "key_id", key_id, "hash", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+	     "name", "n", "type", "secret", "role", "viewer", "actor_id", owner, "actor", "neo", "rate_limit", "70",
+	     "expires_in_days", "30", "scopes", "[\"default\"]", "allowed_ips", "[]", "allowed_origins", "[]");
 }
 
 static void

@@ -253,6 +253,7 @@ main(void)
 	             {tenant_tests, tenant_test_count},
 	             {session_tests, session_test_count},
 	             {change_tests, change_test_count},
+	             {key_tests, key_test_count},
 	             {agent_tests, agent_test_count},
 	             {memory_tests, memory_test_count},
 	             {event_tests, event_test_count},

@@ -13,10 +13,12 @@ REQUESTS = {}
 
 
 class Request:
-    """What to send. ok: statuses of success. foreign: statuses when the thing is another tenant's."""
+    """What to send. ok: statuses of success. foreign: statuses when the thing is another tenant's. unmanaged: statuses for
+    an API key without key:manage, which has no keys of its own."""
 
-    def __init__(self, body=None, query="", ok=(200,), foreign=(404,), **path):
+    def __init__(self, body=None, query="", ok=(200,), foreign=(404,), unmanaged=None, **path):
         self.body, self.query, self.ok, self.foreign, self.path = body, query, ok, foreign, path
+        self.unmanaged = unmanaged
 
 
 def request(*operations):
@@ -201,12 +203,27 @@ def _change_password(_):
 
 @request("createKey")
 def _create_key(_):
-    return Request({"name": "MARK", "rate_limit": 1000}, ok=(201,))
+    return Request({"name": "MARK", "rate_limit": 1000}, ok=(201,), unmanaged=(403,))
 
 
 @request("getKey", "revokeKey")
 def _key(t):
-    return Request(key_id=key(t)["key_id"])
+    return Request(key_id=key(t)["key_id"], unmanaged=(404,))
+
+
+@request("suspendKey", "reactivateKey")
+def _change_key(t):
+    return Request(key_id=key(t)["key_id"], unmanaged=(403,))
+
+
+@request("deleteKey")
+def _delete_key(t):
+    return Request(key_id=key(t)["key_id"], ok=(204,), unmanaged=(403,))
+
+
+@request("rotateKey")
+def _rotate_key(t):
+    return Request({"overlap_s": 60}, key_id=key(t)["key_id"], ok=(201,), unmanaged=(403,))
 
 
 @request("verifyKey")

@@ -102,7 +102,7 @@ section "key"
 answer POST '^/keys$' 201 '{"key_id":"k-1","key":"agd_sk_once","name":"n"}'
 run key create --name n --role agent --scope task:execute --scope message:send --expires-days 30
 is "what is asked for" "$(await POST '^/keys$')" '{"name":"n","role":"agent","scopes":\["task:execute","message:send"\],"expires_in_days":30}'
-is "it is never stored, and so never repeated" "$(headers POST '^/keys$' Idempotency-Key)" None
+is "once, whatever happens to the answer" "$(headers POST '^/keys$' Idempotency-Key | grep -cE '^[0-9a-f]{32}$')" 1
 is "the key alone on standard output" "$out" agd_sk_once
 is "what to do with it" "$err" "*k-1*shown this once*"
 answer POST '/keys/k-1/revoke' 200 '{"key_id":"k-1","status":"revoked"}'
@@ -110,6 +110,38 @@ run key revoke k-1
 exits "revoking asks" 2
 run key revoke k-1 --yes -o name
 is "and does" "$out" k-1
+answer POST '/keys/k-1/suspend' 200 '{"key_id":"k-1","status":"suspended"}'
+run key suspend k-1
+is "suspended" "$code $err" "0 *the key k-1 is suspended*"
+answer POST '/keys/k-1/reactivate' 200 '{"key_id":"k-1","status":"active"}'
+run key reactivate k-1 -o name
+is "reactivated" "$code $out" "0 k-1"
+answer POST '/keys/k-1/rotate' 201 '{"key_id":"k-2","key":"agd_sk_twice","rotated_from":"k-1","old_expires_at":"2030-01-01T00:00:00Z"}'
+run key rotate k-1 --overlap-seconds 60
+is "the overlap" "$(await POST '/keys/k-1/rotate')" '{"overlap_s":60}'
+is "the new key alone on standard output" "$out" agd_sk_twice
+is "and until when the old one works" "$err" "*k-2*shown this once*old key works until 2030-01-01*"
+run key rotate k-1 --overlap-seconds -1
+exits "no overlap backwards" 2
+run key delete k-1
+exits "deleting asks" 2
+answer DELETE '/keys/k-1' 204 null
+run key delete k-1 --yes
+is "deleted" "$code $err" "0 *the key k-1 is deleted*"
+answer POST '/keys/verify' 200 '{"valid":true,"key_id":"k-1","owner":"neo","scopes":["workflow:read"],"remaining":7}'
+out=$("$agentctl" key verify <<<agd_sk_secret 2>"$work/err") code=$?
+is "verified" "$code $out" "0 *k-1*neo*workflow:read*7*"
+is "the key goes in the body" "$(await POST '/keys/verify')" '{"key":"agd_sk_secret"}'
+answer POST '/keys/verify' 200 '{"valid":false,"reason":"revoked"}'
+out=$("$agentctl" key verify <<<agd_sk_secret 2>"$work/err") code=$?
+is "not valid, and why" "$code $(cat "$work/err")" "1 *not valid*revoked*"
+run key verify
+exits "no key" 2
+run key verify agd_sk_secret
+exits "no key in an argument" 2
+answer POST '^/keys$' 201 '{"key_id":"k-3","key":"agd_pk_once","name":"p"}'
+run key create --name p --type public --allow-origin https://a.example --allow-ip 10.0.0.0/8 --allow-ip ::1
+is "where from" "$(await POST '^/keys$')" '*"allowed_ips":\["10.0.0.0/8","::1"\],"allowed_origins":\["https://a.example"\]*'
 
 section "top"
 setup '{"lists":{"/agents":[{"agent_id":"a-1","role":"sena","status":"busy","load":0.5}]}}'

@@ -178,6 +178,11 @@ def may(role, permission, tenant):
     return name == "any" or ROLES[role] is None or name in ROLES[role]
 
 
+def is_unmanaged(role, made):
+    """The credentials of roles are keys here: one without key:manage has no keys of its own."""
+    return made.unmanaged is not None and ROLES[role] is not None and "key:manage" not in ROLES[role]
+
+
 def fill(path, values):
     return re.sub(r"\{(\w+)\}", lambda match: values[match.group(1)], path)
 
@@ -212,6 +217,8 @@ def try_own(operation, row, tenant):
             good = answer.status in made.ok
         elif role == "nobody":
             good = answer.status == 401 and "WWW-Authenticate" in answer.headers
+        elif is_unmanaged(role, made):
+            good = answer.status in made.unmanaged
         elif may(role, permission, tenant):
             good = answer.status in made.ok
         else:
@@ -230,6 +237,8 @@ def try_foreign(operation, row, tenant, foreign, theirs):
         unknown = tenant.ask(role, method, fill(path, nothing) + theirs.query, theirs.body)
         if role == "nobody":
             good = answer.status == 401
+        elif is_unmanaged(role, theirs):
+            good = answer.status in theirs.unmanaged
         elif not may(role, permission, tenant):
             good = answer.status == 403
         else:

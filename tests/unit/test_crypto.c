@@ -2,6 +2,7 @@
 #include "base.h"
 
 #include "crypto.h"
+#include "crypto_seal.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -270,10 +271,106 @@ test_random(void **state UNUSED)
 	close(ends[1]);
 }
 
+static size_t
+bytes_of(const char *hex, uint8_t *out)
+{
+	size_t len = strlen(hex) / 2;
+
+	for (size_t i = 0; i < len; i++) {
+		char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+		out[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return len;
+}
+
+/* RFC 5869, appendix A.3; and another purpose makes another key. */
+static void
+test_derive(void **state UNUSED)
+{
+	char secret[22], hex[2 * 42 + 1];
+	uint8_t out[42], other[42];
+
+	memset(secret, 0x0b, sizeof(secret));
+	crypto_derive((struct slice){secret, sizeof(secret)}, "", out, sizeof(out));
+	crypto_hex(out, sizeof(out), hex);
+	assert_string_equal(hex, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8");
+	crypto_derive((struct slice){secret, sizeof(secret)}, "else", other, sizeof(other));
+	assert_memory_not_equal(out, other, sizeof(out));
+}
+
+#define GCM_KEY "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308"
+#define GCM_TEXT                                                       \
+	"d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72" \
+	"1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"
+#define GCM_SEALED                                                     \
+	"cafebabefacedbaddecaf888"                                         \
+	"522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa" \
+	"8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"         \
+	"76fc6ece0f4e1768cddf8853bb2d551b"
+
+/* The GCM specification's test case 16; then every bit of it turned over, and each shorter length. */
+static void
+test_open(void **state UNUSED)
+{
+	uint8_t key[32], sealed[128], about[20], text[64];
+	size_t len = bytes_of(GCM_SEALED, sealed), text_len = bytes_of(GCM_TEXT, text);
+	struct slice whole = {(const char *)sealed, len};
+	struct slice what = {(const char *)about, bytes_of("feedfacedeadbeeffeedfacedeadbeefabaddad2", about)};
+	struct buf out = {0};
+
+	bytes_of(GCM_KEY, key);
+	assert_true(crypto_unseal(key, what, whole, &out));
+	assert_int_equal(out.len, text_len);
+	assert_memory_equal(out.data, text, text_len);
+	for (size_t bit = 0; bit < 8 * len; bit++) {
+		sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_false(crypto_unseal(key, what, whole, &out));
+		sealed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	for (size_t shorter = 0; shorter < len; shorter++)
+		assert_false(crypto_unseal(key, what, (struct slice){whole.data, shorter}, &out));
+	about[0] ^= 1;
+	assert_false(crypto_unseal(key, what, whole, &out));
+	about[0] ^= 1;
+	key[31] ^= 1;
+	assert_false(crypto_unseal(key, what, whole, &out));
+	assert_int_equal(out.len, text_len);
+	buf_free(&out);
+}
+
+static void
+test_seal(void **state UNUSED)
+{
+	uint8_t key[CRYPTO_SEAL_KEY];
+	struct buf first = {0}, second = {0}, out = {0};
+	char text[300];
+
+	crypto_random(key, sizeof(key));
+	crypto_random(text, sizeof(text));
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		struct slice plain = {text, len};
+		first.len = second.len = out.len = 0;
+		crypto_seal(key, SLICE("about"), plain, &first);
+		crypto_seal(key, SLICE("about"), plain, &second);
+		assert_int_equal(first.len, len + 28);
+		assert_memory_not_equal(first.data, second.data, first.len);
+		assert_true(crypto_unseal(key, SLICE("about"), buf_slice(&first), &out));
+		assert_true(slice_equal(buf_slice(&out), plain));
+		assert_false(crypto_unseal(key, SLICE("abouT"), buf_slice(&first), &out));
+		assert_false(crypto_unseal(key, SLICE(""), buf_slice(&first), &out));
+	}
+	buf_free(&first);
+	buf_free(&second);
+	buf_free(&out);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_derive),
+	    cmocka_unit_test(test_open),
+	    cmocka_unit_test(test_seal),
 	    cmocka_unit_test(test_sha256),
 	    cmocka_unit_test(test_hmac),
 	    cmocka_unit_test(test_siphash),

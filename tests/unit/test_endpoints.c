@@ -7,6 +7,7 @@
 #include "bind.h"
 #include "db.h"
 #include "openapi.h"
+#include "reach.h"
 #include "schemas.h"
 
 #include <stdarg.h>
@@ -18,8 +19,9 @@ static const char *const open_rows[] = {"root",    "livez", "readyz", "startupz"
                                         "openapi", "docs",  "jwks",   "login",    "refresh"};
 
 /* Rows without a permission of their own: they are about who asks. */
-static const char *const own_rows[] = {"me",        "verifyToken", "createKey",    "listKeys",   "getKey",        "revokeKey",
-                                       "listRoles", "logout",      "listSessions", "endSession", "changePassword"};
+static const char *const own_rows[] = {"me",        "verifyToken", "createKey",    "listKeys",      "getKey",
+                                       "revokeKey", "deleteKey",   "suspendKey",   "reactivateKey", "rotateKey",
+                                       "listRoles", "logout",      "listSessions", "endSession",    "changePassword"};
 
 static bool
 is_in(const char *const *list, size_t count, const char *text)
@@ -443,6 +445,39 @@ test_document_has_what_it_refers_to(void **state UNUSED)
 	/* Two schemas of one name would be one key twice, which json_parse() refuses. */
 }
 
+/* What limited scopes are held against is there: in the path, in the body, asked ahead, or a step's to find. */
+static void
+test_reaches_can_be_held(void **state UNUSED)
+{
+	for (int i = 0; i < endpoint_count; i++) {
+		const struct endpoint *row = &endpoint_table[i];
+
+		assert_int_equal(row->ahead != 0, row->judge != NULL);
+		if (row->ahead)
+			for (int p = 0; p < query_table[row->ahead - 1].param_count; p++)
+				assert_true(db_param((enum query_id)(row->sql - 1), query_table[row->ahead - 1].params[p].name) >= 0);
+		for (int g = 0; g < ENDPOINT_REACHES_MAX && row->reaches[g].kind; g++) {
+			const char *name = row->reaches[g].name;
+			char placeholder[64];
+			int field = name ? field_find(row->body, slice_of(name)) : -1;
+
+			assert_true(row->perm > PERM_ANY);
+			snprintf(placeholder, sizeof(placeholder), "{%s}", name ? name : "");
+			if (name && !strstr(row->path, placeholder) &&
+			    (field < 0 || row->body[field].type != FIELD_TEXT || !row->sql))
+				fail_msg("%s: nothing says its %s", row->operation, name);
+			if (!name && !row->ahead && strcmp(row->operation, "leaseTasks") != 0)
+				fail_msg("%s: nothing finds its %s out", row->operation, scope_kind_name(row->reaches[g].kind));
+		}
+	}
+	assert_true(reach_enforces(1u << PERM_TASK_EXECUTE, SCOPE_ROLE));
+	assert_true(reach_enforces(1u << PERM_AGENT_READ, SCOPE_AGENT));
+	assert_true(reach_enforces(1u << PERM_WORKFLOW_CREATE, SCOPE_TEMPLATE));
+	assert_false(reach_enforces(1u << PERM_WORKFLOW_READ, SCOPE_ROLE));
+	assert_false(reach_enforces(1u << PERM_KEY_MANAGE, SCOPE_AGENT));
+	assert_false(reach_enforces(1u << PERM_TASK_EXECUTE, SCOPE_TEMPLATE));
+}
+
 int
 main(void)
 {
@@ -457,6 +492,7 @@ main(void)
 	    cmocka_unit_test(test_tenants_are_managed_from_one_tenant),
 	    cmocka_unit_test(test_open_rows_run_no_sql_of_a_tenant),
 	    cmocka_unit_test(test_changes_need_more_than_reading),
+	    cmocka_unit_test(test_reaches_can_be_held),
 	    cmocka_unit_test(test_every_field_is_complete),
 	    cmocka_unit_test(test_message_types_are_those_of_the_system),
 	    cmocka_unit_test_setup_teardown(test_document_has_every_operation, write_document, forget_document),

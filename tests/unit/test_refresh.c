@@ -132,7 +132,7 @@ test_seal_is_aes_256_gcm(void **state UNUSED)
 	                             "\xd0\xd1\xc8\xa7\x99\x99\x6b\xf0\x26\x5b\x98\xb5\xd4\x8a\xb9\x19";
 	struct buf text = {0};
 
-	assert_true(crypto_unseal(key, SLICE(sealed), &text));
+	assert_true(crypto_unseal(key, SLICE(""), SLICE(sealed), &text));
 	assert_int_equal(text.len, 16);
 	assert_memory_equal(text.data, zeros, 16);
 	buf_free(&text);
@@ -149,13 +149,13 @@ test_seal_of_any_size(void **state UNUSED)
 	for (size_t len = 0; len <= sizeof(text); len += len < 40 ? 1 : 480) {
 		struct buf sealed = {0}, again = {0}, out = {0};
 
-		crypto_seal(key, (struct slice){text, len}, &sealed);
-		crypto_seal(key, (struct slice){text, len}, &again);
+		crypto_seal(key, SLICE(""), (struct slice){text, len}, &sealed);
+		crypto_seal(key, SLICE(""), (struct slice){text, len}, &again);
 		assert_int_equal(sealed.len, len + CRYPTO_SEAL_MORE);
 		assert_memory_not_equal(sealed.data, again.data, sealed.len);
-		assert_true(crypto_unseal(key, buf_slice(&sealed), &out));
+		assert_true(crypto_unseal(key, SLICE(""), buf_slice(&sealed), &out));
 		assert_true(slice_equal(buf_slice(&out), (struct slice){text, len}));
-		assert_false(crypto_unseal(key, (struct slice){sealed.data, sealed.len - 1}, &out));
+		assert_false(crypto_unseal(key, SLICE(""), (struct slice){sealed.data, sealed.len - 1}, &out));
 		buf_free(&sealed);
 		buf_free(&again);
 		buf_free(&out);
