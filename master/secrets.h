@@ -1,5 +1,6 @@
 /*
- * secrets.h - which process has which secret: the master keeps what it needs to start others, a child what it works with.
+ * secrets.h - which process has which secret: the master keeps what it needs to start others, a child what it works
+ * with.
  */
 #ifndef AGENTD_SECRETS_H
 #define AGENTD_SECRETS_H

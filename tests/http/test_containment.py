@@ -22,6 +22,9 @@ import time
 IS_ROOT = os.geteuid() == 0
 PASSWORD = "never-to-be-seen-4711-password"
 WRONG = "never-to-be-seen-0815-mistyped"
+NEW = "never-to-be-seen-2342-of-a-user"
+WEAK = "trinity1999"
+CHANGED = "never-to-be-seen-9999-changed"
 SECRETS = {
     "the admin's password": PASSWORD,
     "the signing secret": "Zt5qv8Jm2Xw9Lk4Rn7Bc3Hd6Fg1Ps0Ya",
@@ -131,7 +134,7 @@ def ask(port, folder, with_tls, method, path, body, token=None):
         headers["Authorization"] = "Bearer " + token
     connection.request(method, path, json.dumps(body) if body is not None else None, headers)
     answer = connection.getresponse()
-    text = json.loads(answer.read())
+    text = json.loads(answer.read() or "null")
     return connection, answer.status, text
 
 
@@ -212,9 +215,17 @@ def test_memory(processes, port, folder, with_tls):
     check("login", status == 200, answer)
     _, status, _ = ask(port, folder, with_tls, "POST", "/api/v1/auth/login", {"username": "admin", "password": WRONG})
     check("a wrong password", status == 401, status)
+    token = answer["access_token"]
+    user = {"username": "trinity", "role": "viewer"}
+    for wanted, words in ((201, NEW), (422, WEAK)):
+        _, status, answer = ask(port, folder, with_tls, "POST", "/api/v1/users", {**user, "password": words}, token)
+        check(f"a user with a password, {wanted}", status == wanted, (status, answer))
+    _, status, answer = ask(port, folder, with_tls, "POST", "/api/v1/auth/password",
+                            {"current_password": PASSWORD, "new_password": CHANGED}, token)
+    check("the own password is changed", status == 204, (status, answer))
     worker = memory_of(processes["worker 0"])
-    check("the password is not left in the worker", not holds(worker, PASSWORD))
-    check("nor the wrong one", not holds(worker, WRONG))
+    for name, words in (("right", PASSWORD), ("wrong", WRONG), ("new", NEW), ("refused", WEAK), ("changed", CHANGED)):
+        check(f"the {name} password is not left in the worker", not holds(worker, words))
     kept.close()
 
 
