@@ -30,6 +30,7 @@ enum step api_refresh(struct request *request);
 bool api_sessions_prepare(struct request *request, struct call *call);
 bool api_session_prepare(struct request *request, struct call *call);
 bool api_logout_prepare(struct request *request, struct call *call);
+void api_logout_finish(struct request *request, struct call *call, const struct db_result *result);
 
 /* api_password.c */
 enum step api_password_check(struct request *request);

@@ -228,8 +228,9 @@ api_verify_token(struct request *request)
 		return STEP_DONE;
 	result =
 	    jwt_verify(request->worker->jwt_keys, token.text, request->worker->now_us / 1000000, &request->arena, &claims);
-	/* Another tenant's token is as unknown here as a forged one. */
-	if (result == JWT_VALID && claims.tenant_id != request->principal.tenant)
+	/* Another tenant's token is as unknown here as a forged one, even when its time is over. */
+	if ((result == JWT_VALID || result == JWT_EXPIRED || result == JWT_NOT_YET) &&
+	    claims.tenant_id != request->principal.tenant)
 		result = JWT_UNKNOWN_KEY;
 	if (result == JWT_VALID && revocations_refuse_token(request->worker->revocations, &claims))
 		result = JWT_REVOKED;

@@ -160,6 +160,15 @@ api_session_prepare(struct request *request, struct call *call)
 	return is_user(request, call);
 }
 
+/* One that has ended meanwhile is as good. */
+void
+api_logout_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	(void)request;
+	(void)result;
+	call->status = 204;
+}
+
 bool
 api_logout_prepare(struct request *request, struct call *call)
 {
