@@ -181,10 +181,9 @@ static void
 check_origins(struct check *check, enum config_setting setting, const char *list)
 {
 	if (strcmp(list, "*") == 0) {
-		if (check->config->environment == ENVIRONMENT_PRODUCTION)
-			refuse(check, setting,
-			       "admits every site, which production refuses; list the origins, or choose "
-			       "AGENTD_CORS_POLICY=public for answers that anyone may read");
+		refuse(check, setting,
+		       "is no origin: these are compared letter by letter; list the origins, or choose "
+		       "AGENTD_CORS_POLICY=public for answers that anyone may read");
 		return;
 	}
 	for (const char *at = list; at && *list; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
