@@ -523,7 +523,7 @@ test_origins(UNUSED void **state)
 		free(line);
 	}
 	assert_refused_with(VARIABLES(PRODUCTION, "AGENTD_CORS_ORIGINS=*"), "AGENTD_CORS_ORIGINS=\"*\"",
-	                    "production refuses");
+	                    "is no origin");
 	assert_loads(VARIABLES("AGENTD_CORS_ORIGINS=*"));
 }
 
