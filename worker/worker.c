@@ -174,9 +174,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		revocations_forget(worker->revocations, worker->now_us);
 	quota_tick(worker->quota);
 	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
-	    quota_settled(worker->quota) && !worker->draining)
-	    settings_loaded(worker->settings) &&
-	    !worker->draining)
+	    quota_settled(worker->quota) && settings_loaded(worker->settings) && !worker->draining)
 		tell_ready(worker);
 	/* Without a database there is still /livez, and 503 is better than no answer. */
 	if (!worker->accepting && !worker->draining &&
