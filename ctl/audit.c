@@ -120,13 +120,13 @@ end_of_value(const char *text)
 	return text;
 }
 
-/* The server puts no space between values. Byte for byte as it wrote them: the hashes are about exactly these. */
+/* Byte for byte as the server wrote them: the hashes are about exactly these. */
 static void
 print_items(const char *body)
 {
 	const char *at = strchr(body, '[');
 
-	for (at = at ? at + 1 : body; *at == '{'; at += *at == ',') {
+	for (at = at ? at + 1 : body; *at == '{'; at += strspn(at, ", \r\n\t")) {
 		const char *end = end_of_value(at);
 
 		fwrite(at, 1, (size_t)(end - at), stdout);

@@ -14,6 +14,7 @@ const struct command_group command_groups[] = {
     {"template", "keep graphs of tasks under a name", template_commands},
     {"schedule", "start workflows by the clock", schedule_commands},
     {"task", "see, make and steer single tasks; the dead ones too", task_commands},
+    {"config", "see the settings, and change some while the server runs", config_commands},
     {"audit", "see who changed what, and whether that record is whole", audit_commands},
     {"limit", "bound how many tasks run at once or start in a time", limit_commands},
     {"agent", "see the agents, what they do and how well", agent_commands},

@@ -22,33 +22,27 @@ static struct {
 static struct slice values[3][QUERY_PARAMS_MAX];
 
 static void
-set_number(struct slice *row, enum query_id query, const char *name, int64_t number)
+set_number(int at, enum query_id query, const char *name, int64_t number)
 {
-	static char texts[16][24];
-	static int next;
-	char *text = texts[next++];
+	static char texts[ARRAY_LENGTH(values)][QUERY_PARAMS_MAX][24];
+	int param = db_param(query, name);
+	char *text = texts[at][param];
 
-	INVARIANT(next <= 16);
-	snprintf(text, sizeof(texts[0]), "%lld", (long long)number);
-	row[db_param(query, name)] = slice_of(text);
+	snprintf(text, sizeof(texts[0][0]), "%lld", (long long)number);
+	values[at][param] = slice_of(text);
 }
 
 static void
 set_values(const struct config *config)
 {
-	static bool done;
-
-	if (done)
-		return;
-	done = true;
-	set_number(values[0], QUERY_KEEPER_ARCHIVE_TASKS, "after_s", config->archive_after_s);
-	set_number(values[0], QUERY_KEEPER_ARCHIVE_TASKS, "failed_after_s", config->archive_failed_after_s);
-	set_number(values[0], QUERY_KEEPER_ARCHIVE_TASKS, "max", TASKS_MAX);
-	set_number(values[1], QUERY_KEEPER_ARCHIVE_WORKFLOWS, "after_s", config->archive_after_s);
-	set_number(values[1], QUERY_KEEPER_ARCHIVE_WORKFLOWS, "failed_after_s", config->archive_failed_after_s);
-	set_number(values[1], QUERY_KEEPER_ARCHIVE_WORKFLOWS, "max", WORKFLOWS_MAX);
-	set_number(values[2], QUERY_KEEPER_PARTITIONS, "event_days", config->events_retention_days);
-	set_number(values[2], QUERY_KEEPER_PARTITIONS, "done_days", config->retention_days);
+	set_number(0, QUERY_KEEPER_ARCHIVE_TASKS, "after_s", config->archive_after_s);
+	set_number(0, QUERY_KEEPER_ARCHIVE_TASKS, "failed_after_s", config->archive_failed_after_s);
+	set_number(0, QUERY_KEEPER_ARCHIVE_TASKS, "max", TASKS_MAX);
+	set_number(1, QUERY_KEEPER_ARCHIVE_WORKFLOWS, "after_s", config->archive_after_s);
+	set_number(1, QUERY_KEEPER_ARCHIVE_WORKFLOWS, "failed_after_s", config->archive_failed_after_s);
+	set_number(1, QUERY_KEEPER_ARCHIVE_WORKFLOWS, "max", WORKFLOWS_MAX);
+	set_number(2, QUERY_KEEPER_PARTITIONS, "event_days", config->events_retention_days);
+	set_number(2, QUERY_KEEPER_PARTITIONS, "done_days", config->retention_days);
 }
 
 /* The pause before the next run depends on whether there was more than a run takes. */

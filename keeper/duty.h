@@ -22,6 +22,7 @@ struct keeper {
 	struct cache *cache; /* NULL: no Redis is wanted */
 	struct settler settler;
 	struct relay *relay;
+	struct settings *settings;
 	bool ready_told;
 	int64_t leave_us; /* told to stop: leaves at this time at the latest; 0: not told */
 };
@@ -59,6 +60,8 @@ void partitions_run(struct keeper *keeper, struct duty *duty);
 void fold_run(struct keeper *keeper, struct duty *duty);      /* fold.c */
 void history_run(struct keeper *keeper, struct duty *duty);   /* history.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
+void settings_run(struct keeper *keeper, struct duty *duty);  /* settings_duty.c */
+void settings_apply(void *keeper);
 void seal_run(struct keeper *keeper, struct duty *duty);          /* seal.c */
 void checkpoint_run(struct keeper *keeper, struct duty *duty);
 void audit_retention_run(struct keeper *keeper, struct duty *duty); /* audit_retention.c */

@@ -11,6 +11,7 @@
 #include "config.h"
 #include "duty.h"
 #include "log.h"
+#include "settings.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -36,6 +37,7 @@ static struct duty duties[] = {
     {.name = "expire_memory", .run = expire_memory_run},
     {.name = "tenant quotas", .run = tenants_full_run},
     {.name = "forget tenants", .run = tenants_forget_run},
+    {.name = "settings", .run = settings_run, .pause_ms = 1000},
     {.name = "seal", .run = seal_run},
     {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
     {.name = "audit retention", .run = audit_retention_run, .pause_ms = 60000},
@@ -148,6 +150,7 @@ keeper_main(const struct heritage *heritage)
 	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);
 	set_up_redis(&keeper);
+	keeper.settings = settings_new(keeper.db, config, settings_apply, &keeper);
 	relay_use(keeper.relay, keeper.db, keeper.cache);
 	keeper.settler = (struct settler){keeper.db, heritage};
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
@@ -160,6 +163,7 @@ keeper_main(const struct heritage *heritage)
 	cache_free(keeper.cache);
 	aside_free_all();
 	relay_free(keeper.relay);
+	settings_free(keeper.settings);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
 		event_free(events[i]);
 	event_base_free(keeper.base);

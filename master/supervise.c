@@ -175,6 +175,20 @@ report_refusals(struct master *master)
 			sandbox_report(&master->children[i], &master->heritage.board->slots[master->children[i].slot]);
 }
 
+/* The master asks no database: the keeper tells it. It is a child: what it says is looked at. */
+static void
+follow_log_level(const struct master *master)
+{
+	static int known;
+	int told = atomic_load(&master->heritage.board->log_level);
+
+	if (told == known || told <= LOG_LEVEL_DEBUG || told > LOG_LEVEL_ERROR + 1)
+		return;
+	known = told;
+	log_set_level((enum log_level)(told - 1));
+	log_info("master", "the log level was changed", LOG_INT("level", told - 1));
+}
+
 int
 master_supervise(struct master *master)
 {
@@ -182,6 +196,7 @@ master_supervise(struct master *master)
 		if (master->phase < MASTER_STOPPING)
 			start_due(master);
 		wait_for_news(master);
+		follow_log_level(master);
 		report_refusals(master);
 		obey_signals(master);
 		if (master->phase == MASTER_STARTING && all_ready(master))

@@ -8,6 +8,7 @@
 #define AGENTD_CONFIG_H
 
 #include "base.h"
+#include "buf.h"
 
 enum environment { ENVIRONMENT_DEVELOPMENT, ENVIRONMENT_TESTING, ENVIRONMENT_STAGING, ENVIRONMENT_PRODUCTION };
 enum { ENVIRONMENT_COUNT = 4 };
@@ -32,6 +33,7 @@ enum config_origin {
 	CONFIG_FROM_VARIABLE,
 	CONFIG_FROM_PLAIN,
 	CONFIG_FROM_FILE,
+	CONFIG_FROM_SETTINGS, /* the table `settings`: shared/settings.h */
 	CONFIG_BROKEN /* only while loading */
 };
 
@@ -70,6 +72,29 @@ bool config_is_secret(enum config_setting setting);
 void config_forget(const struct config *config, enum config_setting setting);
 /* Wipes the secrets first. NULL is fine. */
 void config_free(struct config *config);
+
+/* Settings that can change while agentd runs are those with RUNTIME in config.def. */
+bool config_changes(enum config_setting setting);
+/* The setting whose member has that name, or -1. */
+int config_find(struct slice name);
+struct config_fact {
+	const char *name; /* the member: the setting's name in the API */
+	const char *doc;
+	bool secret;
+	bool number;
+	bool truth;
+};
+struct config_fact config_fact(enum config_setting setting);
+/* A copy to try changes on; its texts that cannot change are borrowed. */
+MUST_CHECK struct config *config_copy(const struct config *config);
+void config_copy_free(struct config *copy);
+/* Sets one that can change. False: why says what is wrong with the text; nothing was changed. */
+MUST_CHECK bool config_set(struct config *config, enum config_setting setting, const char *text, enum config_origin origin,
+                           struct buf *why);
+/* Appends the value as a user would write it; of a secret too. */
+void config_get(const struct config *config, enum config_setting setting, struct buf *out);
+/* The rules that involve more than one setting: what is wrong after the change and was not before. */
+void config_check_change(const struct config *before, const struct config *after, struct config_errors *errors_r);
 
 const char *config_environment_name(enum environment environment);
 

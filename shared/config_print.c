@@ -94,6 +94,8 @@ add_notes(struct buf *out, const struct config_row *row)
 		buf_printf(out, "; %s is understood too", row->name);
 	if (row->flags & CONFIG_PLANNED)
 		buf_add_text(out, "; not in effect yet");
+	if (row->flags & CONFIG_RUNTIME)
+		buf_add_text(out, "; can be changed while running");
 }
 
 static void

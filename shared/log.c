@@ -47,6 +47,12 @@ log_set_process(const char *name)
 	snprintf(process_name, sizeof(process_name), "%s", name);
 }
 
+void
+log_set_level(enum log_level level)
+{
+	least_level = level;
+}
+
 bool
 log_enabled(enum log_level level)
 {

@@ -41,6 +41,8 @@ struct log_options {
 MUST_CHECK bool log_open(const struct log_options *options);
 /* The process name that every line carries from now on: "master", "worker-0", "keeper". Copied. */
 void log_set_process(const char *name);
+/* From the next line on. */
+void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);
 
 /* message is a short constant phrase; what varies goes into fields, at most 16. */

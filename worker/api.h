@@ -58,6 +58,10 @@ enum step api_verify_key(struct request *request);
 void api_audit_export_finish(struct request *request, struct call *call, const struct db_result *result);
 void api_audit_verify_finish(struct request *request, struct call *call, const struct db_result *result);
 
+/* api_config.c */
+enum step api_config_get(struct request *request);
+enum step api_config_patch(struct request *request);
+
 /* api_tasks.c */
 bool api_task_prepare(struct request *request, struct call *call);
 void api_task_finish(struct request *request, struct call *call, const struct db_result *result);

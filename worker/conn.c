@@ -414,6 +414,19 @@ conn_tick(struct worker *worker, int64_t now_us)
 	}
 }
 
+/* A bound that is the same for all keeps a list in the order of deadlines. */
+void
+conn_retime(struct worker *worker)
+{
+	for (int wait = 0; wait < CONN_WAIT_COUNT; wait++) {
+		int64_t latest_us = clock_mono_us() + wait_time_us(worker, (enum conn_wait)wait);
+		struct conn *conn;
+
+		TAILQ_FOREACH(conn, &worker->conns[wait], entry)
+		conn->deadline_us = MIN(conn->deadline_us, latest_us);
+	}
+}
+
 void
 conn_drain(struct worker *worker)
 {

@@ -61,6 +61,8 @@ bool conn_is_gone(const struct conn *conn);
 /* Looks at deadlines; called by the worker's tick. */
 void conn_tick(struct worker *worker, int64_t now_us);
 /* Closes what is idle; for draining. */
+/* The settings of times have changed: nobody waits longer than they say now. */
+void conn_retime(struct worker *worker);
 void conn_drain(struct worker *worker);
 /* Closes everything at once. */
 void conn_close_all(struct worker *worker);

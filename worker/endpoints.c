@@ -23,6 +23,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_users.def"
 #include "endpoints_keys.def"
 #include "endpoints_audit.def"
+#include "endpoints_config.def"
 #include "endpoints_agents.def"
 #include "endpoints_workflows.def"
 #include "endpoints_tasks.def"

@@ -222,7 +222,7 @@ write_body(struct json_writer *w, const struct endpoint *endpoint)
 	json_write_member_bool(w, "required", !endpoint->body_optional);
 	write_content(w, "application/json");
 	if (!endpoint->many) {
-		write_object(w, endpoint->body, false);
+		write_object(w, endpoint->body, !endpoint->body->name);
 	} else {
 		json_write_object_open(w);
 		json_write_key(w, "oneOf");

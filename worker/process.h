@@ -57,6 +57,7 @@ struct worker {
 	struct follow *follow;
 	struct agents_seen *agents;
 	struct refusals *refusals;
+	struct settings *settings;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct cidr_list trusted; /* proxies that are believed */
 	struct event *accept_event;

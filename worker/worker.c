@@ -29,6 +29,7 @@
 #include "request.h"
 #include "revocations.h"
 #include "route.h"
+#include "settings.h"
 #include "task_made.h"
 #include "tenant_bounds.h"
 #include "tls.h"
@@ -157,6 +158,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		worker->identities_changed = false;
 		recall_refused(worker);
 	}
+	settings_tick(worker->settings);
 	conn_tick(worker, now_us);
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
@@ -172,7 +174,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		revocations_forget(worker->revocations, worker->now_us);
 	quota_tick(worker->quota);
 	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
-	    quota_settled(worker->quota) && !worker->draining)
+	    quota_settled(worker->quota) && settings_loaded(worker->settings) && !worker->draining)
 		tell_ready(worker);
 	/* Without a database there is still /livez, and 503 is better than no answer. */
 	if (!worker->accepting && !worker->draining &&
@@ -247,6 +249,28 @@ change_identities(void *arg, const struct change *change)
 }
 
 static void
+settings_changed(void *arg)
+{
+	struct worker *worker = arg;
+
+	log_set_level((enum log_level)worker->config->log_level);
+	conn_retime(worker);
+}
+
+static void
+load_settings(void *arg)
+{
+	settings_load(((struct worker *)arg)->settings);
+}
+
+static void
+hear_of_setting(void *arg, const struct change *change)
+{
+	if (change->kind == CHANGE_SETTINGS)
+		load_settings(arg);
+}
+
+static void
 set_up_database(struct worker *worker)
 {
 	const struct config *config = worker->config;
@@ -270,6 +294,8 @@ set_up_database(struct worker *worker)
 	changes_listen(worker->changes, (struct changes_listener){forget_identities, change_identities, worker});
 	worker->agents = agents_seen_new(worker->db);
 	worker->refusals = refusals_new(worker->db);
+	worker->settings = settings_new(worker->db, worker->config, settings_changed, worker);
+	changes_listen(worker->changes, (struct changes_listener){load_settings, hear_of_setting, worker});
 	worker->waiters = waiters_new(worker);
 	worker->follow = follow_new(worker);
 	wakeup_start(worker);
@@ -319,6 +345,7 @@ tear_down(struct worker *worker)
 	revocations_free(worker->revocations);
 	aside_free_all();
 	refusals_free(worker->refusals);
+	settings_free(worker->settings);
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
 	refresh_keys_free(worker->refresh_keys);

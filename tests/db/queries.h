@@ -76,6 +76,8 @@ extern const struct CMUnitTest schedule_tests[];
 extern const int schedule_test_count;
 extern const struct CMUnitTest session_tests[];
 extern const int session_test_count;
+extern const struct CMUnitTest setting_tests[];
+extern const int setting_test_count;
 extern const struct CMUnitTest settle_tests[];
 extern const int settle_test_count;
 extern const struct CMUnitTest task_tests[];

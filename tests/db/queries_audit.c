@@ -3,6 +3,8 @@
 #include "base.h"
 
 #include "queries.h"
+#include "refusals.h"
+#include "request.h"
 
 #define HASH(digit) text("%064d", digit)
 
@@ -57,6 +59,46 @@ test_refusals_of_a_batch_are_rows(void **state UNUSED)
 	           "SELECT string_agg(concat_ws(' ', action, actor_id, address, details ->> 'count'), ', ' ORDER BY action)"
 	           " FROM audit_log WHERE tenant = %s",
 	           fixture.tenant);
+}
+
+/* A request of nobody from 10.0.x.y that got 401. */
+static void
+refuse_from(struct refusals *refusals, struct worker *worker, int number)
+{
+	const char *address = text("10.0.%d.%d", number / 256, number % 256);
+	struct request request = {.worker = worker,
+	                          .is_error = true,
+	                          .status = 401,
+	                          .error = ERROR_UNAUTHENTICATED,
+	                          .refusal = SLICE("who"),
+	                          .address = slice_of(address),
+	                          .id = SLICE("r-1"),
+	                          .suspect = {.kind = PRINCIPAL_KEY, .id = SLICE("k"), .name = SLICE("key")}};
+
+	request.suspect.tenant = strtoll(fixture.tenant, NULL, 10);
+	refusals_note(refusals, &request);
+}
+
+/* A flood from everywhere: a bounded number of rows, and one that says how many more there were. */
+static void
+test_a_flood_of_refusals_is_bounded_and_counted(void **state UNUSED)
+{
+	struct refusals *refusals = refusals_new(fixture.db);
+	struct worker worker = {.now_us = 1};
+	int64_t before = strtoll(SQL("SELECT coalesce(max(id), 0) FROM audit_log"), NULL, 10);
+
+	for (int i = 0; i < REFUSALS_MAX + 44; i++)
+		refuse_from(refusals, &worker, i);
+	refuse_from(refusals, &worker, 7); /* one that has a place is counted there */
+	refusals_flush(refusals, INT64_MAX, false);
+	db_fixture_wait(&fixture);
+	EXPECT_SQL(text("%d", REFUSALS_MAX), "SELECT count(*) FROM audit_log WHERE tenant = %s", fixture.tenant);
+	EXPECT_SQL("2", "SELECT details ->> 'count' FROM audit_log WHERE tenant = %s AND address = '10.0.0.7'",
+	           fixture.tenant);
+	EXPECT_SQL("key:k", "SELECT DISTINCT actor_id FROM audit_log WHERE tenant = %s", fixture.tenant);
+	EXPECT_SQL("44", "SELECT details ->> 'count' FROM audit_log WHERE id > %lld AND action = 'refused.not_recorded'",
+	           (long long)before);
+	refusals_free(refusals);
 }
 
 /* Seals all that waits, with hashes that stand for real ones: who computes them is keeper/seal.c. */
@@ -287,6 +329,7 @@ test_nobody_changes_or_deletes(void **state UNUSED)
 const struct CMUnitTest audit_tests[] = {
     TEST(test_list_is_newest_first_and_filtered),
     TEST(test_refusals_of_a_batch_are_rows),
+    TEST(test_a_flood_of_refusals_is_bounded_and_counted),
     TEST(test_rows_are_sealed_in_order_and_once),
     TEST(test_a_row_that_has_gone_seals_nothing),
     TEST(test_what_runs_still_is_not_passed_by),

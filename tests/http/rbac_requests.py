@@ -236,7 +236,7 @@ def _verify_key(t):
 
 @request("listAgents", "listWorkflows", "listTasks", "listDead", "listLimits", "listTemplates", "listSchedules",
          "listMessages", "listMemory", "systemMetrics", "agentsMetrics", "listEvents", "streamEvents", "systemStatus",
-         "listTenants", "listAudit", "exportAudit", "verifyAudit", "listUsers")
+         "listTenants", "listAudit", "exportAudit", "verifyAudit", "getConfig", "listUsers")
 def _list(_):
     return Request()
 
@@ -512,6 +512,11 @@ def _create_tenant(_):
 @request("getTenant")
 def _tenant(t):
     return Request(name=tenant(t))
+
+
+@request("patchConfig")
+def _patch_config(_):
+    return Request({"message_ack_s": 61})
 
 
 @request("patchTenant")

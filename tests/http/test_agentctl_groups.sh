@@ -237,4 +237,48 @@ answer POST '/auth/login' 200 '{"access_token":"t","user":{}}'
 run login --username kim --tenant acme --password-file "$work/password"
 is "login names the tenant" "$(await POST /auth/login)" '{"username":"kim","password":"s3cret pass","tenant_name":"acme"}'
 
+section "audit, config"
+setup '{"lists":{"/audit":[{"id":2,"at":"2026-01-02T03:04:05Z","actor":"kim","action":"key.revoke","subject_id":"agd_sk_1","address":"10.0.0.1","before":{"status":"active"}}]}}'
+run audit list --actor kim --action key --subject agd_sk_1 --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z
+await GET '/audit\?actor=kim%26action=key%26subject=agd_sk_1%26from=2026-01-01T00%253A00%253A00Z%26to=2026-02-01T00%253A00%253A00Z' >/dev/null
+result $? "the filters of the list"
+is "who did what" "$out" "*ACTOR*kim *key.revoke *agd_sk_1 *10.0.0.1*"
+run audit list -o wide
+is "wide has what was before" "$out" '*BEFORE*{"status":*"active"}*'
+setup '{"answers":[{"method":"GET","path":"^/audit/verify.*cursor=0","status":200,"body":{"valid":true,"rows":2000,"last":2000,"checkpoints":1,"unknown_keys":0,"problem":null,"head":null,"next_cursor":"2000"}},
+ {"method":"GET","path":"^/audit/verify.*cursor=2000","status":200,"body":{"valid":true,"rows":5,"last":2005,"checkpoints":2,"unknown_keys":0,"problem":null,"head":{"n":2005},"next_cursor":null}}]}'
+run audit verify
+exits "a whole log, in two parts" 0
+is "all of it is counted" "$out" "*ROWS *2005*LAST ROW *2005*GOOD SIGNATURES *3*"
+answer GET '^/audit/verify' 200 '{"valid":false,"rows":2,"last":2,"checkpoints":0,"unknown_keys":0,"problem":{"n":3,"detail":"row 3 was edited"},"head":null,"next_cursor":"9"}'
+run audit verify
+exits "a log that was touched" 1
+is "says which row" "$err" "*was touched*row 3 was edited*next: agentd audit verify*"
+setup '{"answers":[{"method":"GET","path":"^/audit/export.*cursor=0","status":200,"body":{"items":[{"kind":"row","n":1,"after":{"a":"}],[{\\\""}},{"kind":"digest","n":2}],"next_cursor":"2"}},
+ {"method":"GET","path":"^/audit/export.*cursor=2","status":200,"body":{"items":[{"kind":"head","n":2}],"next_cursor":null}}]}'
+run audit export
+is "an export is a record a line" "$(wc -l <"$work/out")" 3
+is "whatever is in a text" "$(sed -n 1p "$work/out" | grep -c '"kind": *"row"')$(sed -n 2p "$work/out" | grep -c digest)$(sed -n 3p "$work/out" | grep -c head)" 111
+answer GET '^/audit/export' 403 '{}'
+run audit export
+exits "not everybody may" 4
+setup '{"answers":[{"method":"GET","path":"^/config$","status":200,"body":{"items":[{"name":"lease_s","value":8,"source":"default","changeable":true,"doc":"life of a lease"},{"name":"secret","value":null,"source":"file","changeable":false}],"version":0}}]}'
+run config get
+is "the settings" "$out" "*lease_s *8 *default *true*secret *- *file *false*"
+run config get lease_s -o json
+is "one of them" "$out" '*"name": *"lease_s"*'
+run config get lease_s frob
+exits "a name that there is not" 3
+answer PATCH '^/config$' 200 '{"items":[],"version":1}'
+run config set lease_s=20 cors_origins=https://a.example=x
+is "values are texts, up to the end" "$(await PATCH '^/config$')" '{"lease_s":"20","cors_origins":"https://a.example=x"}'
+is "says that it is everywhere" "$err" "*2 settings changed, on every node*"
+run config set lease_s
+exits "no value" 2
+run config unset lease_s log_level
+is "null is back to the environment" "$(await PATCH '^/config$' 2 | tail -1)" '{"lease_s":null,"log_level":null}'
+answer PATCH '^/config$' 422 '{"errors":[{"pointer":"/port","code":"not_changeable","detail":"is read when agentd starts"}]}'
+run config set port=1
+exits "one that cannot change" 1
+
 finish_tests

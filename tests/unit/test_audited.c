@@ -42,6 +42,7 @@ static const struct {
 	enum query_id query;
 } audited_by[] = {
     {"login", QUERY_USER_LOGGED_IN},
+    {"patchConfig", QUERY_SETTINGS_SET},
     {"createTenant", QUERY_TENANT_CREATE},
     {"changePassword", QUERY_USER_PASSWORD_OWN},
 };

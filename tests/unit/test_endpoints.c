@@ -190,13 +190,17 @@ test_every_row_has_the_permission_that_is_listed(void **state UNUSED)
 	assert_int_equal(ARRAY_LENGTH(permissions), endpoint_count);
 }
 
-/* Who manages tenants sees them all: that must not be open to admins of any other tenant. */
+/* Who manages tenants sees them all, and settings are everybody's: neither is open to admins of any other tenant. */
 static void
 test_tenants_are_managed_from_one_tenant(void **state UNUSED)
 {
-	for (int i = 0; i < endpoint_count; i++)
-		if (endpoint_table[i].only_default != (endpoint_table[i].perm == PERM_TENANT_MANAGE))
-			fail_msg("%s: tenant:manage and only_default belong together", endpoint_table[i].operation);
+	for (int i = 0; i < endpoint_count; i++) {
+		enum perm perm = endpoint_table[i].perm;
+
+		if (endpoint_table[i].only_default !=
+		    (perm == PERM_TENANT_MANAGE || perm == PERM_CONFIG_READ || perm == PERM_CONFIG_WRITE))
+			fail_msg("%s: tenant:manage, config:* and only_default belong together", endpoint_table[i].operation);
+	}
 }
 
 /* An open row has no principal, so its SQL would run without a tenant. */
