@@ -140,6 +140,7 @@ keeper_main(const struct heritage *heritage)
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
 	                             .pooled = !config->db_prepared && !*config->db_direct_url,
+	                             .all_tenants = true,
 	                             .test_clock = *config->test_clock};
 	struct event *events[3];
 

@@ -1,6 +1,7 @@
 /* database.c - see database.h. */
 #include "database.h"
 #include "clock.h"
+#include "log.h"
 
 #include <libpq-fe.h>
 #include <poll.h>
@@ -147,4 +148,24 @@ database_files(const char *url, database_file *tell, void *arg)
 		tell(arg, path, false);
 		free(path);
 	}
+}
+
+void
+database_warn_of_bypass(const char *url)
+{
+	static const char sql[] = "SELECT rolname, CASE WHEN rolsuper THEN 'connect as a user who is no superuser and owns "
+	                          "the database and its tables'"
+	                          " ELSE format('ALTER ROLE %I NOBYPASSRLS', rolname) END FROM pg_roles"
+	                          " WHERE rolname = current_user AND (rolsuper OR rolbypassrls)";
+	struct pg_conn *conn = database_open(url, 5);
+	char *error = NULL;
+	struct pg_result *result = conn ? database_query(conn, sql, 0, NULL, &error) : NULL;
+
+	if (result && database_rows(result))
+		log_warning("security",
+		            "row level security does not hold the database user back: one wall less between tenants",
+		            LOG_TEXT("user", database_cell(result, 0, 0)), LOG_TEXT("fix", database_cell(result, 0, 1)));
+	database_clear(result);
+	database_close(conn);
+	free(error);
 }

@@ -41,4 +41,7 @@ const char *database_cell(const struct pg_result *result, int row, int column);
 int database_column(const struct pg_result *result, const char *name);
 void database_clear(struct pg_result *result);
 
+/* Logs a warning, with what to do, if row level security does not hold the user of this URL back. */
+void database_warn_of_bypass(const char *url);
+
 #endif

@@ -114,7 +114,7 @@ embedded_url(const char *folder)
 	char *socket = socket_folder(folder);
 	struct buf url = {0};
 
-	buf_add_text(&url, "user=agentd dbname=agentd host='");
+	buf_add_text(&url, "user=agentd_server dbname=agentd host='");
 	for (const char *at = socket; *at; at++) {
 		if (*at == '\'' || *at == '\\')
 			buf_add_byte(&url, '\\');
@@ -217,24 +217,60 @@ embedded_exec(const struct embedded *embedded)
 	fprintf(stderr, "agentd: cannot run %s: %s\n", program, strerror(errno));
 }
 
+/*
+ * The superuser, agentd, only makes the database; agentd itself works as agentd_server, whom row level security holds.
+ * What an earlier build has made as the superuser is handed over.
+ */
+static const char hand_over_sql[] =
+    "DO $$ DECLARE line text; BEGIN"
+    " IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'agentd_server') THEN CREATE ROLE agentd_server LOGIN; END IF;"
+    " FOR line IN"
+    " SELECT format('DATABASE %I', datname) FROM pg_database"
+    " WHERE datname = current_database() AND datdba <> 'agentd_server'::regrole"
+    " UNION ALL SELECT format('TABLE %s', oid::regclass) FROM pg_class"
+    " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relowner <> 'agentd_server'::regrole"
+    " UNION ALL SELECT format('SEQUENCE %s', c.oid::regclass) FROM pg_class c"
+    " WHERE relnamespace = 'public'::regnamespace AND relkind = 'S' AND relowner <> 'agentd_server'::regrole"
+    " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid"
+    " AND d.deptype IN ('a', 'i'))"
+    " UNION ALL SELECT format('ROUTINE %s', oid::regprocedure) FROM pg_proc"
+    " WHERE pronamespace = 'public'::regnamespace AND proowner <> 'agentd_server'::regrole"
+    " UNION ALL SELECT format('TYPE %s', c.oid::regclass) FROM pg_class c"
+    " WHERE relnamespace = 'public'::regnamespace AND relkind = 'c' AND relowner <> 'agentd_server'::regrole"
+    " LOOP EXECUTE 'ALTER ' || line || ' OWNER TO agentd_server'; END LOOP; END $$";
+
+static char *
+make_database(struct pg_conn *conn)
+{
+	char *error = NULL;
+	struct pg_result *result =
+	    database_query(conn, "SELECT 1 FROM pg_database WHERE datname = 'agentd'", 0, NULL, &error);
+
+	if (result && database_rows(result) == 0)
+		error = database_script(conn, "CREATE DATABASE agentd");
+	database_clear(result);
+	return error;
+}
+
 bool
 embedded_wait(const struct embedded *embedded, pid_t child)
 {
-	char *admin_url = join(embedded->url, " dbname=postgres");
-	struct pg_conn *conn = database_open_child(admin_url, 30, child);
-	struct pg_result *result;
-	char *error = NULL;
+	char *outer_url = join(embedded->url, " user=agentd dbname=postgres");
+	char *inner_url = join(embedded->url, " user=agentd");
+	struct pg_conn *conn = database_open_child(outer_url, 30, child);
+	char *error = conn ? make_database(conn) : NULL;
+	bool made = conn && !error;
 
-	free(admin_url);
-	if (!conn)
-		return false;
-	result = database_query(conn, "SELECT 1 FROM pg_database WHERE datname = 'agentd'", 0, NULL, &error);
-	if (result && database_rows(result) == 0)
-		error = database_script(conn, "CREATE DATABASE agentd");
+	database_close(conn);
+	conn = made ? database_open(inner_url, 5) : NULL;
+	if (conn)
+		error = database_script(conn, hand_over_sql);
+	made = conn && !error;
 	if (error)
 		fprintf(stderr, "agentd: cannot make the database agentd: %s", error);
-	database_clear(result);
 	database_close(conn);
+	free(outer_url);
+	free(inner_url);
 	free(error);
-	return result && !error;
+	return made;
 }

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "confine.h"
 #include "crypto.h"
+#include "database.h"
 #include "landlock.h"
 #include "limit.h"
 #include "log.h"
@@ -181,6 +182,7 @@ start(struct master *master)
 	if (!migrate_up(master->heritage.direct_url, MIGRATE_LATEST) ||
 	    !user_first_admin(master->heritage.direct_url, config->admin_username, config->admin_password))
 		return false;
+	database_warn_of_bypass(master->database_url);
 	secrets_forget_used(config);
 	return true;
 }

@@ -435,6 +435,7 @@ db_free(struct db *db)
 	event_free(db->gather);
 	event_free(db->tick);
 	buf_free(&db->scratch);
+	buf_free(&db->tenants);
 	free(db->connections);
 	free(db->url);
 	free(db->application_name);

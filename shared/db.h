@@ -32,6 +32,7 @@ struct db_options {
 	const char *listen;       /* a channel, or NULL */
 	db_notified *notified;
 	void *notified_arg;
+	bool all_tenants; /* every statement may see the rows of all of them: for the keeper */
 	bool test_clock; /* now() is agentd_test.now(): see tests/scenario/README.md */
 };
 

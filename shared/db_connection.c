@@ -71,6 +71,7 @@ connection_lose(struct db_connection *connection, enum db_status status, const c
 	PQfinish(connection->conn);
 	connection->conn = NULL;
 	connection->open = NULL;
+	connection->tenants.len = 0;
 	connection_move(connection, DB_CONNECTION_DOWN);
 	crypto_random(&jitter, sizeof(jitter));
 	connection->retry_us = clock_steady_us() + connection->backoff_ms * (int64_t)(500 + jitter % 500);
@@ -107,7 +108,7 @@ ignore_notice(void *arg, const char *message)
  * and stay on indexes: they must not depend on statistics that are stale or absent.
  */
 static bool
-send_settings(struct db_connection *connection)
+send_settings(struct db_connection *connection, const char *tenants)
 {
 	static const char settings[] =
 	    "SELECT set_config('plan_cache_mode', 'force_generic_plan', $3), set_config('jit', 'off', $3),"
@@ -115,15 +116,16 @@ send_settings(struct db_connection *connection)
 	    " set_config('enable_hashagg', 'off', $3), set_config('enable_memoize', 'off', $3),"
 	    " set_config('TimeZone', 'UTC', $3), set_config('DateStyle', 'ISO', $3),"
 	    " set_config('synchronous_commit', 'on', $3), set_config('statement_timeout', $1, $3),"
-	    " set_config('idle_in_transaction_session_timeout', '60s', $3), set_config('search_path', $2, $3)";
+	    " set_config('idle_in_transaction_session_timeout', '60s', $3), set_config('search_path', $2, $3),"
+	    " set_config('agentd.tenants', $4, $3)";
 	const struct db_options *options = &connection->db->options;
 	char timeout[16];
 	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public",
-	                        options->pooled ? "true" : "false"};
+	                        options->pooled ? "true" : "false", tenants};
 
 	/* PostgreSQL gives up first, so that its connection can be kept. */
 	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms * 9 / 10);
-	return PQsendQueryParams(connection->conn, settings, 3, NULL, values, NULL, NULL, 0);
+	return PQsendQueryParams(connection->conn, settings, 4, NULL, values, NULL, NULL, 0);
 }
 
 static bool
@@ -148,13 +150,14 @@ send_prepares(struct db_connection *connection)
 			if (!PQsendPrepare(connection->conn, name, query_table[query].statements[i].sql, 0, NULL))
 				return false;
 		}
-	return true;
+	return PQsendPrepare(connection->conn, "tenants", "SELECT set_config('agentd.tenants', $1, false)", 0, NULL);
 }
 
 static void
 prepare(struct db_connection *connection)
 {
 	struct db_execution *setup = db_execution_new(-1);
+	const char *tenants = connection->db->options.all_tenants ? "*" : "{}";
 
 	PQsetNoticeProcessor(connection->conn, ignore_notice, NULL);
 	TAILQ_INSERT_TAIL(&connection->executions, setup, entry);
@@ -162,7 +165,7 @@ prepare(struct db_connection *connection)
 	connection_move(connection, DB_CONNECTION_PREPARING);
 	setup->deadline_us = connection->deadline_us;
 	if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn) ||
-	    !send_settings(connection) || !send_listen(connection) || !send_prepares(connection) || !PQpipelineSync(connection->conn)) {
+	    !send_settings(connection, tenants) || !send_listen(connection) || !send_prepares(connection) || !PQpipelineSync(connection->conn)) {
 		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 		return;
 	}
@@ -223,9 +226,10 @@ finish_oldest(struct db_connection *connection)
 
 	INVARIANT(execution);
 	if (execution->query < 0 && execution->message) {
+		bool preparing = connection->state == DB_CONNECTION_PREPARING;
 		char why[400];
-		snprintf(why, sizeof(why), "the statements of this agentd do not fit the database: %s (has it been migrated?)",
-		         execution->message);
+		snprintf(why, sizeof(why), "%s%s%s", preparing ? "the statements of this agentd do not fit the database: " : "",
+		         execution->message, preparing ? " (has it been migrated?)" : "");
 		connection_lose(connection, DB_UNAVAILABLE, why);
 		return false;
 	}
@@ -233,7 +237,8 @@ finish_oldest(struct db_connection *connection)
 	connection->depth--;
 	if (execution->query < 0) {
 		db_execution_free(execution);
-		connection_move(connection, DB_CONNECTION_UP);
+		if (connection->state == DB_CONNECTION_PREPARING)
+			connection_move(connection, DB_CONNECTION_UP);
 		db_wake(connection->db);
 	} else {
 		db_finished(connection->db, execution, execution->message ? DB_FAILED : DB_OK);
@@ -398,10 +403,44 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 		db_connection_flush(connection);
 }
 
+/*
+ * What row level security lets the next statements see, if it is not so already. A transaction of its own: should theirs
+ * fail, the setting stays, for others may be on their way that rely on it.
+ */
+static bool
+send_tenants(struct db_connection *connection, const struct db_execution *execution)
+{
+	struct db *db = connection->db;
+	struct db_execution *setting;
+	const char *const values[] = {db->tenants.data};
+
+	if (slice_equal(buf_slice(&connection->tenants), buf_slice(&db->tenants)))
+		return true;
+	setting = db_execution_new(-1);
+	setting->deadline_us = execution->deadline_us;
+	TAILQ_INSERT_TAIL(&connection->executions, setting, entry);
+	connection->depth++;
+	connection->tenants.len = 0;
+	buf_add_slice(&connection->tenants, buf_slice(&db->tenants));
+	return PQsendQueryPrepared(connection->conn, "tenants", 1, values, NULL, NULL, 0) && PQpipelineSync(connection->conn);
+}
+
+static bool
+send_scope(struct db_connection *connection, const struct db_execution *execution)
+{
+	struct db *db = connection->db;
+
+	if (!db->options.all_tenants)
+		db_tenants_write(execution, &db->tenants);
+	if (db->options.pooled)
+		return send_settings(connection, db->options.all_tenants ? "*" : db->tenants.data);
+	return db->options.all_tenants || send_tenants(connection, execution);
+}
+
 void
 db_connection_send(struct db_connection *connection, struct db_execution *execution)
 {
-	bool sent = !connection->db->options.pooled || send_settings(connection);
+	bool sent = send_scope(connection, execution);
 
 	if (execution->then)
 		sent = sent && send_statements(connection, execution, (int)execution->then->before, DB_BEFORE);
@@ -440,6 +479,7 @@ db_connection_free(struct db_connection *connection)
 	if (connection->event)
 		event_free(connection->event);
 	PQfinish(connection->conn);
+	buf_free(&connection->tenants);
 	while ((execution = TAILQ_FIRST(&connection->executions))) {
 		TAILQ_REMOVE(&connection->executions, execution, entry);
 		db_execution_free(execution);

@@ -36,7 +36,7 @@ struct db_call {
 };
 TAILQ_HEAD(db_calls, db_call);
 
-/* One trip: the statements of a query with one sync behind them. query < 0: the set-up of a connection. */
+/* One trip: the statements of a query with one sync behind them. query < 0: settings of the connection. */
 struct db_execution {
 	TAILQ_ENTRY(db_execution) entry;
 	int lane;
@@ -65,6 +65,7 @@ struct db_connection {
 	struct db_executions executions;
 	struct db_execution *open; /* its transaction waits for a step: nothing else may be sent */
 	int depth;
+	struct buf tenants; /* the setting agentd.tenants, as the statements sent last left it */
 	int64_t retry_us;    /* when DOWN: when to try again */
 	int64_t deadline_us; /* when CONNECTING or PREPARING */
 	int backoff_ms;
@@ -103,6 +104,7 @@ struct db {
 	int pending;
 	struct db_calls unused; /* call records to use again */
 	struct buf scratch;
+	struct buf tenants; /* of the execution that is being sent */
 	char last_error[512];
 };
 
@@ -137,6 +139,9 @@ void db_step(struct db *db, struct db_execution *execution);
 struct db_execution *db_execution_new(int lane);
 void db_execution_free(struct db_execution *execution);
 void db_wake(struct db *db);
+
+/* db_tenants.c: the value of agentd.tenants for an execution, with its NUL. */
+void db_tenants_write(const struct db_execution *execution, struct buf *out);
 
 /* db_encode.c */
 struct db_encoded {

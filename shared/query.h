@@ -27,6 +27,13 @@ enum query_type {
 	QUERY_TYPE_JSON
 };
 
+/* Whose rows it is about, and row level security lets it see: see shared/db_tenants.c. */
+enum query_scope {
+	QUERY_SCOPE_TENANT, /* of those that @tenant names */
+	QUERY_SCOPE_ALL,    /* marked `all tenants` */
+	QUERY_SCOPE_NONE    /* marked `no tenant` */
+};
+
 struct query_param {
 	const char *name;
 	enum query_type type; /* of one element, for a batch */
@@ -46,6 +53,7 @@ struct query {
 	const struct query_statement *statements;
 	int statement_count;
 	int parallel;  /* executions of a batch that may be in flight at once, each on its own connection */
+	enum query_scope scope;
 	int gather_ms; /* between two executions at least: what comes meanwhile goes with the next; 0: no pause */
 	bool shared;   /* all calls of a batch get the same rows, which have no ordinal */
 };

@@ -4,7 +4,7 @@
 #   awk -v out=table -f embed.awk sql/query/*.sql sql/schema/*.sql         > query_table.c
 #
 # A query begins with "-- name: task_get :one" and ends before the next one; its statements end with a semicolon at the
-# end of a line; "-- parallel: N" lets a batch have N executions in flight, "-- gather: N" sends it every N ms at most; "-- answer: shared" says that all calls of a batch get the same rows, which have no ordinal. @word::type is a parameter; every parameter has a cast, which is its type. "-- macro: NAME" to "-- end"
+# end of a line; "-- all tenants: WHY" or "-- no tenant: WHY" excuses one that names no @tenant; "-- parallel: N" lets a batch have N executions in flight, "-- gather: N" sends it every N ms at most; "-- answer: shared" says that all calls of a batch get the same rows, which have no ordinal. @word::type is a parameter; every parameter has a cast, which is its type. "-- macro: NAME" to "-- end"
 # is text for {NAME} in later queries of the same file, those of macros.sql (the first file) in all. Comments are dropped. POSIX awk; any mistake ends the build.
 
 function fail(text) {
@@ -86,8 +86,8 @@ function query_end(i, params) {
 			params = params sprintf("{\"%s\", QUERY_TYPE_%s}, ", param_name[i], param_type[i])
 		print "static const struct query_statement " query "_statements[] = {\n" statements "};"
 		printf "static const struct query_param %s_params[] = {%s{NULL, QUERY_TYPE_TEXT}};\n\n", query, params
-		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d, %d, %d, %s},\n", \
-			toupper(query), query, kind, query, param_count, query, statement_count, parallel, gather, shared)
+		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d, %d, QUERY_SCOPE_%s, %d, %s},\n", \
+			toupper(query), query, kind, query, param_count, query, statement_count, parallel, scope, gather, shared)
 	}
 	query = ""
 }
@@ -155,6 +155,7 @@ macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0
 		fail(query " is there twice")
 	known[query] = 1
 	param_count = statement_count = tenant_named = tenant_excused = 0
+	scope = "TENANT"
 	parallel = 1
 	gather = 0
 	shared = "false"
@@ -162,7 +163,7 @@ macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0
 	next
 }
 
-/^ *-- (all tenants|no tenant): / { tenant_excused = 1 }
+/^ *-- (all tenants|no tenant): / { tenant_excused = 1; scope = ($2 == "all") ? "ALL" : "NONE" }
 /^-- parallel: [0-9]+/ { parallel = $3 + 0 }
 /^-- answer: shared/ { shared = "true" }
 /^-- gather: [0-9]+/ { gather = $3 + 0 }

@@ -57,9 +57,9 @@ WITH req AS MATERIALIZED (
             -- What was deleted or begun anew in this second has no duration.
             SELECT count(*) AS timed, coalesce(sum((extract(epoch FROM x.completed_at - coalesce(x.started_at, x.created_at))
                 * 1000)::int8), 0)::int8 AS ms
-            FROM json_array_elements_text(r.ended) AS e(id) CROSS JOIN LATERAL (
+            FROM (SELECT value::uuid AS id FROM json_array_elements_text(r.ended) OFFSET 0) e CROSS JOIN LATERAL (
                 SELECT completed_at, started_at, created_at FROM workflows
-                WHERE tenant = r.tenant AND id = e.id::uuid OFFSET 0) x
+                WHERE tenant = r.tenant AND id = e.id OFFSET 0) x
             WHERE x.completed_at IS NOT NULL) w
     WHERE s.tenant = r.tenant AND s.xid = r.from_xid::xid8 AND s.seq = r.from_seq
     RETURNING s.tenant

@@ -60,12 +60,11 @@ tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND 
 tenant = w.tenant AND queue = w.queue AND status IN ('pending', 'retrying') AND ready_at IS NOT NULL AND special
 -- end
 
--- macro: FLOOR
-'epoch'::timestamptz + w.floors[p.priority] * interval '1 microsecond'
--- end
-
 -- macro: PRIORITIES
-generate_series(10, 1, -1) AS p(priority)
+-- With the floor of each in queue w, computed before it is searched with: the planner lets only plain comparisons of
+-- columns into an index scan of a table with row level security.
+LATERAL (SELECT n AS priority, 'epoch'::timestamptz + w.floors[n] * interval '1 microsecond' AS floor
+    FROM generate_series(10, 1, -1) AS n OFFSET 0) AS p
 -- end
 
 -- macro: LEASE_DEALT
@@ -142,7 +141,7 @@ WITH limited AS MATERIALIZED (
             SELECT * FROM (
                 SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
                     SELECT ctid, id, priority, ready_at FROM tasks
-                    WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR}
+                    WHERE {PLAIN} AND priority = p.priority AND ready_at >= p.floor
                     ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
                 WHERE w.floors IS NOT NULL LIMIT w.want) above) t) t
 {LEASE_DEALT};
@@ -179,9 +178,9 @@ WITH asked AS MATERIALIZED (
         least(a.max_concurrent - h.held, (
             SELECT min(l.value - CASE l.kind WHEN 'concurrency' THEN h.held ELSE coalesce((
                 SELECT c.started FROM limit_windows c
-                WHERE c.tenant = l.tenant AND c.counter = l.name || ':' || r.agent_id AND c.began_at = {WINDOW_START}), 0) END)
-            FROM limits l
-            WHERE l.tenant = r.tenant AND l.key = 'agent' AND (l.match IS NULL OR l.match = r.agent_id)))::int AS room
+                WHERE c.tenant = l.tenant AND c.counter = l.counter AND c.began_at = {WINDOW_START}), 0) END)
+            FROM (SELECT tenant, kind, value, window_ms, name || ':' || r.agent_id AS counter FROM limits
+                WHERE tenant = r.tenant AND key = 'agent' AND (match IS NULL OR match = r.agent_id) OFFSET 0) l))::int AS room
     FROM unnest(@tenant::int[], @queues::json[], @agent_id::text[], @max::int[], @lease_ms::int[], @capabilities::json[],
             @floors::json[], @floors_special::json[])
             WITH ORDINALITY AS r(tenant, queues, agent_id, want, lease_ms, capabilities, floors, floors_special, ord)
@@ -218,7 +217,7 @@ WITH asked AS MATERIALIZED (
         SELECT * FROM (
             SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
                 SELECT {CLOSER} FROM tasks
-                WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR}
+                WHERE {PLAIN} AND priority = p.priority AND ready_at >= p.floor
                 ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
             WHERE NOT w.special AND w.floors IS NOT NULL LIMIT w.want) plain_above
         UNION ALL
@@ -230,7 +229,7 @@ WITH asked AS MATERIALIZED (
         SELECT * FROM (
             SELECT t.* FROM {PRIORITIES} CROSS JOIN LATERAL (
                 SELECT {CLOSER} FROM tasks t
-                WHERE {SPECIAL} AND {DOABLE} AND priority = p.priority AND ready_at >= {FLOOR}
+                WHERE {SPECIAL} AND {DOABLE} AND priority = p.priority AND ready_at >= p.floor
                 ORDER BY ready_at, id LIMIT w.want FOR UPDATE SKIP LOCKED) t
             WHERE w.special AND w.floors IS NOT NULL LIMIT w.want) special_above) t
 ), fitting AS MATERIALIZED (
@@ -322,10 +321,10 @@ WITH {FLOORS_OF}
 SELECT p.priority, (extract(epoch FROM least(t.ready_at, now() - interval '2 seconds')) * 1000000)::int8 AS floor_us
 FROM w CROSS JOIN {PRIORITIES} LEFT JOIN LATERAL (
     (SELECT ready_at FROM tasks
-        WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR} ORDER BY ready_at LIMIT 1)
+        WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at >= p.floor ORDER BY ready_at LIMIT 1)
     UNION ALL
     (SELECT ready_at FROM tasks
-        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at >= {FLOOR} ORDER BY ready_at LIMIT 1)) t ON true;
+        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at >= p.floor ORDER BY ready_at LIMIT 1)) t ON true;
 
 -- name: task_stragglers :many
 -- What is ready below the floors of one queue after all: a transaction that committed late, a task whose priority was
@@ -334,10 +333,10 @@ WITH {FLOORS_OF}
 SELECT p.priority, (extract(epoch FROM t.ready_at) * 1000000)::int8 AS floor_us
 FROM w CROSS JOIN {PRIORITIES} CROSS JOIN LATERAL (
     (SELECT ready_at FROM tasks
-        WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at < {FLOOR} ORDER BY ready_at LIMIT 1)
+        WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at < p.floor ORDER BY ready_at LIMIT 1)
     UNION ALL
     (SELECT ready_at FROM tasks
-        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at < {FLOOR} ORDER BY ready_at LIMIT 1)) t;
+        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at < p.floor ORDER BY ready_at LIMIT 1)) t;
 
 -- name: task_heartbeat :batch
 -- gather: 50
@@ -483,9 +482,9 @@ SELECT tenant, queue FROM plain
 UNION SELECT tenant, queue FROM special
 UNION SELECT w.tenant, w.queue FROM heavy w
     WHERE NOT w.special AND EXISTS (SELECT FROM {PRIORITIES}
-        CROSS JOIN LATERAL (SELECT FROM tasks WHERE {PLAIN} AND priority = p.priority AND ready_at >= {FLOOR} LIMIT 1) t)
+        CROSS JOIN LATERAL (SELECT FROM tasks WHERE {PLAIN} AND priority = p.priority AND ready_at >= p.floor LIMIT 1) t)
 UNION SELECT w.tenant, w.queue FROM heavy w
     WHERE w.special AND EXISTS (SELECT FROM {PRIORITIES}
-        CROSS JOIN LATERAL (SELECT FROM tasks WHERE {SPECIAL} AND priority = p.priority AND ready_at >= {FLOOR} LIMIT 1) t)
+        CROSS JOIN LATERAL (SELECT FROM tasks WHERE {SPECIAL} AND priority = p.priority AND ready_at >= p.floor LIMIT 1) t)
 UNION SELECT tenant, 'inbox ' || to_agent_id FROM direct
 UNION SELECT tenant, 'inbox *' FROM of_role;

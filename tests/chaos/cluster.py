@@ -50,7 +50,7 @@ class Cluster:
             "-A",
             "trust",
             "-U",
-            "agentd",
+            "postgres",
             "-E",
             "UTF8",
             "--locale=C.UTF-8",
@@ -58,6 +58,9 @@ class Cluster:
             f"{folder}/data",
         )
         self.start()
+        # As in production: no superuser, so that row level security holds.
+        roles = ["CREATE ROLE agentd LOGIN", "ALTER DATABASE postgres OWNER TO agentd"]
+        self._run("psql", "-Xqh", folder, "-U", "postgres", "-d", "postgres", *(f"-c{sql}" for sql in roles))
 
     def _options(self):
         return {"cwd": self.folder, "stdout": self.log, "stderr": self.log, **self.owner}
@@ -95,7 +98,7 @@ class Cluster:
                 )
             return (
                 subprocess.run(
-                    [f"{self.bin}/pg_isready", "-q", "-h", self.folder, "-U", "agentd", "-d", "postgres"],
+                    [f"{self.bin}/pg_isready", "-q", "-h", self.folder, "-U", "postgres", "-d", "postgres"],
                     check=False,
                     timeout=START_S,
                 ).returncode

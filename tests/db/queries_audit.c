@@ -189,21 +189,19 @@ test_a_row_that_has_gone_seals_nothing(void **state UNUSED)
 static void
 test_what_runs_still_is_not_passed_by(void **state UNUSED)
 {
+	struct pg_conn *other = db_fixture_connect(&fixture);
 	struct db_answer *found;
 
 	seal_all();
-	SQL("CREATE EXTENSION IF NOT EXISTS dblink");
-	SQL("SELECT dblink_connect('other', format('host=%%s port=%%s dbname=%%s user=%%s',"
-	    " split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(),"
-	    " current_user))");
-	SQL("SELECT dblink_exec('other', 'BEGIN')");
-	SQL("SELECT dblink_exec('other', $$INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
-	    " VALUES (%s, 'slow', 'old', 't', 's')$$)",
-	    fixture.tenant);
+	db_fixture_sql_on(&fixture, other, "BEGIN");
+	db_fixture_sql_on(&fixture, other,
+	                  text("INSERT INTO audit_log (tenant, actor, action, subject_type, subject_id)"
+	                       " VALUES (%s, 'slow', 'old', 't', 's')",
+	                       fixture.tenant));
 	add_row("neo", "young", "1");
 	assert_int_equal(CALL(AUDIT_UNSEALED, "max", "10")->rows, 0);
-	SQL("SELECT dblink_exec('other', 'COMMIT')");
-	SQL("SELECT dblink_disconnect('other')");
+	db_fixture_sql_on(&fixture, other, "COMMIT");
+	database_close(other);
 	found = CALL(AUDIT_UNSEALED, "max", "10");
 	assert_int_equal(found->rows, 2);
 	EXPECT(found, 0, "action", "old");

@@ -389,7 +389,7 @@ test_server_that_hangs_times_out(void **state UNUSED)
 	struct db_answer *late, *after;
 	pid_t pid;
 
-	start(1, 200);
+	start(1, 1000); /* a new connection prepares all statements within this time too */
 	pid = (pid_t)strtol(SQL("SELECT pid FROM pg_stat_activity WHERE application_name = 'agentd test'"), NULL, 10);
 	if (kill(pid, SIGSTOP) != 0) {
 		assert_int_equal(errno, EPERM);

@@ -26,6 +26,9 @@ schema_text(void)
 	           " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'"
 	           " UNION ALL SELECT relname || ' ' || array_to_string(reloptions, ',') FROM pg_class"
 	           "  WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL"
+	           " UNION ALL SELECT format('%%s %%s %%s', relname, relrowsecurity, relforcerowsecurity) FROM pg_class"
+	           "  WHERE relnamespace = 'public'::regnamespace AND relrowsecurity"
+	           " UNION ALL SELECT format('%%s %%s %%s', tablename, policyname, qual) FROM pg_policies WHERE schemaname = 'public'"
 	           " UNION ALL SELECT conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
 	           "  WHERE connamespace = 'public'::regnamespace) lines");
 }

@@ -369,11 +369,12 @@ def try_inactive(root, server):
         deadline = time.monotonic() + 3
         while True:
             statuses = {role: tenant.ask(role, "GET", f"{BASE}/auth/me").status for role in ROLES}
+            statuses["token"] = server.ask("GET", f"{BASE}/auth/me", credential=tenant.token).status
             if set(statuses.values()) == {wanted} or time.monotonic() > deadline:
                 check(what, set(statuses.values()) == {wanted}, statuses)
                 return
             time.sleep(0.02)
-    until("keys of a tenant that was deactivated are refused", 401)
+    until("keys and tokens of a tenant that was deactivated are refused", 401)
     login = {"username": "kim", "password": PASSWORD, "tenant_name": name}
     answer = server.ask("POST", f"{BASE}/auth/login", login)
     check("and so are logins, as if nobody were there", (answer.status, answer.body["code"]) == (401, "bad_credentials"),

@@ -26,7 +26,7 @@ print_help(void)
 {
 	puts("usage: scenario FILE...          run them; TAP on standard output\n"
 	     "       scenario --check FILE...  only read them\n"
-	     "environment: AGENTD, AGENTCTL (paths), AGENTD_TEST_DATABASE_URL (a PostgreSQL superuser);\n"
+	     "environment: AGENTD, AGENTCTL (paths), AGENTD_TEST_DATABASE_URL (a user who may make databases);\n"
 	     "SCENARIO_KEEP=1 keeps the folder of a scenario that fails\n\nstatements:");
 	for (const struct statement_kind *kind = scenario_kinds; kind->name; kind++)
 		printf("  %s %s\n      %s\n", kind->name, kind->form, kind->doc);
