@@ -37,10 +37,12 @@ struct scoreboard_slot {
 struct scoreboard {
 	int64_t started_us; /* wall clock */
 	int slot_count;
-	_Atomic int nodes;               /* of the cluster that are alive, this one included; 0: not known yet */
-	_Atomic int64_t clock_offset_us; /* from clock_mono_us to the time that the nodes share: Redis's, or the wall clock's */
-	_Atomic int64_t redis_seen_us;   /* when Redis last counted for this node, in that time; 0: never */
-	_Atomic bool draining; /* the node is on its way out: not ready for new clients */
+	_Atomic int nodes;             /* of the cluster that are alive, this one included; 0: not known yet */
+	_Atomic int others_with_redis; /* for how many of the others Redis counts limits */
+	_Atomic int64_t
+	    clock_offset_us; /* from clock_mono_us to the time that the nodes share: Redis's, or the wall clock's */
+	_Atomic int64_t redis_seen_us; /* when Redis last counted for this node, in that time; 0: never */
+	_Atomic bool draining;         /* the node is on its way out: not ready for new clients */
 	/* Grows when a queue of that hash gets work: a waiter that saw a number looks again when it has changed. */
 	_Atomic uint32_t ready[SCOREBOARD_QUEUES];
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS_MAX];

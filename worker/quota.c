@@ -53,24 +53,32 @@ cluster_us(const struct quota *quota, int64_t now_us)
 	return now_us + atomic_load(&quota->board->clock_offset_us);
 }
 
-/* This node's part of a limit that nobody counts for the cluster. */
+/*
+ * This node's part of a limit that nobody counts for the cluster; a quarter of it while Redis counts for others, who
+ * have all of it.
+ */
 static struct limit_rule
 own_part(const struct quota *quota, const struct limit_rule *rule)
 {
-	int64_t nodes = MAX(atomic_load(&quota->board->nodes), 1);
+	int64_t parts = MAX(atomic_load(&quota->board->nodes), 1);
 	struct limit_rule own = *rule;
 
 	if (!quota->cache)
 		return own;
-	own.limit = own.limit / nodes + (own.limit % nodes > 0);
+	if (atomic_load(&quota->board->others_with_redis) > 0)
+		parts *= 4;
+	own.limit = own.limit / parts + (own.limit % parts > 0);
 	return own;
 }
 
 struct limit_verdict
 quota_take_here(struct quota *quota, const struct quota_subject *subject)
 {
-	struct limit_rule own = own_part(quota, &subject->rule);
+	/* Redis counts this for nobody. */
+	int64_t nodes = quota->cache ? MAX(atomic_load(&quota->board->nodes), 1) : 1;
+	struct limit_rule own = subject->rule;
 
+	own.limit = own.limit / nodes + (own.limit % nodes > 0);
 	return limit_take(quota->table, subject->hash, &own, cluster_us(quota, clock_mono_us()));
 }
 
