@@ -193,6 +193,7 @@ take_held(struct quota *quota, struct quota_check *check)
 	return missing;
 }
 
+/* For answers to others: then it asks for itself. */
 static bool
 has_waited_enough(const struct quota *quota, const struct quota_check *check)
 {
@@ -205,14 +206,14 @@ quota_take(struct quota *quota, struct quota_check *check)
 {
 	unsigned missing;
 
-	if (!quota->joined || has_waited_enough(quota, check)) {
+	if (!quota->joined) {
 		quota_decide_here(quota, check);
 		return true;
 	}
 	missing = take_held(quota, check);
 	if (check->decided)
 		return true;
-	if (borrow_join(quota, check, missing)) {
+	if (!has_waited_enough(quota, check) && borrow_join(quota, check, missing)) {
 		quota_give_back(quota, check);
 		return false;
 	}

@@ -25,7 +25,7 @@ import tap
 CLIENTS = 200
 LIMIT, WINDOW_S = 600, 6
 PAUSE_S = 0.05  # of a client that was refused
-DEADLINE_S = 0.1
+DEADLINE_S = 0.5  # of a command; the default is for machines that are not as busy as those of tests
 MORE = 1.25  # of the limit, around a loss
 STRATEGIES = ["token_bucket", "fixed_window", "sliding_window"] if stage.FULL else ["token_bucket"]
 # Seconds: in the long form all of a window is seen each time.
@@ -181,6 +181,7 @@ def run(strategy):
         "AGENTD_CACHE_BACKEND": "redis",
         "AGENTD_RATE_LIMIT_STRATEGY": strategy,
         "AGENTD_RATE_LIMIT_WINDOW_S": str(WINDOW_S),
+        "AGENTD_REDIS_TIMEOUT_MS": str(int(DEADLINE_S * 1000)),
         "AGENTD_WORKERS": "2",
     }
     with stage.Stage(0) as around:
