@@ -169,7 +169,7 @@ async def events(strategy, around, redis, keys, cut_off):
         )
         # Nobody has used the other key: all of its limit is there, and not a request more.
         crowd.use(keys[1])
-        await phases.run("a key that is new", LONG, LIMIT + LONG * rate * 0.8, 1.0)
+        await phases.run("a key that is new", LONG, LIMIT * 0.95 + (LONG - WINDOW_S) * rate * 0.8, 1.0)
         crowd.use(keys[0])
         cut_off()
         await phases.run("one node is cut off", LONG, LONG * rate * 0.8, MORE)
