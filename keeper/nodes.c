@@ -1,4 +1,5 @@
-/* nodes.c - says that this node is alive, and learns whether others are. */
+/* nodes.c - says that this node is alive and whether it has Redis, and learns what others say. */
+#include "cache.h"
 #include "duty.h"
 #include "uuid.h"
 
@@ -11,7 +12,9 @@ beaten(void *arg, const struct db_result *result)
 
 	if (result->status == DB_OK && result->count) {
 		int others = (int)strtol(db_get(result, 0, "others").data, NULL, 10);
-		atomic_store(&duty->keeper->heritage->board->nodes, others + 1);
+		struct scoreboard *board = duty->keeper->heritage->board;
+		atomic_store(&board->nodes, others + 1);
+		atomic_store(&board->others_with_redis, (int)strtol(db_get(result, 0, "with_redis").data, NULL, 10));
 		relay_others(duty->keeper->relay, others);
 	}
 	duty_done(duty);
@@ -31,5 +34,6 @@ nodes_run(struct keeper *keeper, struct duty *duty)
 	values[db_param(QUERY_NODE_BEAT, "id")] = slice_of(id);
 	values[db_param(QUERY_NODE_BEAT, "name")] = slice_of(name);
 	values[db_param(QUERY_NODE_BEAT, "version")] = slice_of(PACKAGE_VERSION);
+	values[db_param(QUERY_NODE_BEAT, "redis")] = cache_up(keeper->cache) ? SLICE("true") : SLICE("false");
 	db_send(keeper->db, QUERY_NODE_BEAT, values, beaten, duty);
 }

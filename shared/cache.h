@@ -5,7 +5,7 @@
  * One connection for commands, a second one where a channel is listened to. Everything is asynchronous and belongs to
  * one thread; a callback runs once, later than the call. Every command has its own deadline: when one passes, the
  * connection is given up, so what waits behind it ends too, and the next calls fail at once rather than wait. Lost
- * connections are made again after a pause that grows, with jitter.
+ * connections are made again after a pause that grows, with jitter. The process must ignore SIGPIPE.
  */
 #ifndef AGENTD_CACHE_H
 #define AGENTD_CACHE_H

@@ -38,6 +38,7 @@ struct scoreboard {
 	int64_t started_us; /* wall clock */
 	int slot_count;
 	_Atomic int nodes;               /* of the cluster that are alive, this one included; 0: not known yet */
+	_Atomic int others_with_redis;   /* for how many of the others Redis counts limits */
 	_Atomic int64_t clock_offset_us; /* from clock_mono_us to the time that the nodes share: Redis's, or the wall clock's */
 	_Atomic int64_t redis_seen_us;   /* when Redis last counted for this node, in that time; 0: never */
 	_Atomic int log_level; /* what the keeper read in the settings, plus one: for the master; 0: nothing yet */

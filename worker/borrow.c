@@ -37,12 +37,14 @@ struct waiting {
 };
 
 struct borrow {
+	LIST_ENTRY(borrow) entry;
 	struct quota *quota;
 	struct quota_check *check;
 	unsigned missing;
 	int64_t sent_us;
 	struct waiting *waiting;
 	int waiting_count;
+	int counters; /* that it asks for */
 	int flight_count;
 	struct flight flights[QUOTA_SUBJECTS_MAX];
 };
@@ -150,6 +152,7 @@ take_off(struct borrow *borrow)
 
 	for (int i = 0; i < borrow->flight_count; i++)
 		HASH_DEL(quota->flights, &borrow->flights[i]);
+	LIST_REMOVE(borrow, entry);
 }
 
 static bool
@@ -187,10 +190,15 @@ borrow_send(struct quota *quota, struct quota_check *check, unsigned missing)
 		return false;
 	}
 	wait_from_now(check);
+	LIST_INSERT_HEAD(&quota->borrows, borrow, entry);
 	for (int i = 0; i < check->count; i++) {
 		struct flight *flight = &borrow->flights[borrow->flight_count];
 
 		if (!(missing & 1u << i))
+			continue;
+		borrow->counters++;
+		/* Who has waited long enough does not wait for another's answer. */
+		if (find_flight(quota, check->subjects[i].hash))
 			continue;
 		flight->hash = check->subjects[i].hash;
 		flight->borrow = borrow;
@@ -297,7 +305,7 @@ static bool
 is_good(const struct borrow *borrow, const struct cache_result *result)
 {
 	return result->status == CACHE_OK &&
-	       cache_count(result) == LIMIT_SCRIPT_HEAD + borrow->flight_count * LIMIT_SCRIPT_ANSWERS;
+	       cache_count(result) == LIMIT_SCRIPT_HEAD + borrow->counters * LIMIT_SCRIPT_ANSWERS;
 }
 
 static void
@@ -398,14 +406,10 @@ quota_tick(struct quota *quota)
 void
 borrow_free_all(struct quota *quota)
 {
-	struct flight *flight, *next;
+	struct borrow *borrow;
 
-	HASH_ITER(hh, quota->flights, flight, next)
-	{
-		struct borrow *borrow = flight->borrow;
-
-		HASH_DEL(quota->flights, flight);
-		if (--borrow->flight_count == 0)
-			free(borrow);
+	while ((borrow = LIST_FIRST(&quota->borrows))) {
+		take_off(borrow);
+		free(borrow);
 	}
 }

@@ -9,6 +9,8 @@
 #include "limit_script.h"
 #include "quota.h"
 
+#include <sys/queue.h>
+
 struct borrow;
 struct config;
 struct flight;
@@ -30,6 +32,7 @@ struct quota {
 	int64_t alone_since_us; /* since when requests have been counted here that Redis would have; 0: they have not */
 	int64_t retry_us;       /* when to join again, after it was refused */
 	struct flight *flights; /* subjects that Redis is being asked for */
+	LIST_HEAD(, borrow) borrows; /* on their way */
 	/* While those who waited are asked again: how many are left, and for which subjects they waited. */
 	int crowd;
 	uint64_t crowd_hashes[QUOTA_SUBJECTS_MAX];

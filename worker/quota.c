@@ -53,24 +53,32 @@ cluster_us(const struct quota *quota, int64_t now_us)
 	return now_us + atomic_load(&quota->board->clock_offset_us);
 }
 
-/* This node's part of a limit that nobody counts for the cluster. */
+/*
+ * This node's part of a limit that nobody counts for the cluster; a quarter of it while Redis counts for others, who
+ * have all of it.
+ */
 static struct limit_rule
 own_part(const struct quota *quota, const struct limit_rule *rule)
 {
-	int64_t nodes = MAX(atomic_load(&quota->board->nodes), 1);
+	int64_t parts = MAX(atomic_load(&quota->board->nodes), 1);
 	struct limit_rule own = *rule;
 
 	if (!quota->cache)
 		return own;
-	own.limit = own.limit / nodes + (own.limit % nodes > 0);
+	if (atomic_load(&quota->board->others_with_redis) > 0)
+		parts *= 4;
+	own.limit = own.limit / parts + (own.limit % parts > 0);
 	return own;
 }
 
 struct limit_verdict
 quota_take_here(struct quota *quota, const struct quota_subject *subject)
 {
-	struct limit_rule own = own_part(quota, &subject->rule);
+	/* Redis counts this for nobody. */
+	int64_t nodes = quota->cache ? MAX(atomic_load(&quota->board->nodes), 1) : 1;
+	struct limit_rule own = subject->rule;
 
+	own.limit = own.limit / nodes + (own.limit % nodes > 0);
 	return limit_take(quota->table, subject->hash, &own, cluster_us(quota, clock_mono_us()));
 }
 
@@ -185,6 +193,7 @@ take_held(struct quota *quota, struct quota_check *check)
 	return missing;
 }
 
+/* For answers to others: then it asks for itself. */
 static bool
 has_waited_enough(const struct quota *quota, const struct quota_check *check)
 {
@@ -197,14 +206,14 @@ quota_take(struct quota *quota, struct quota_check *check)
 {
 	unsigned missing;
 
-	if (!quota->joined || has_waited_enough(quota, check)) {
+	if (!quota->joined) {
 		quota_decide_here(quota, check);
 		return true;
 	}
 	missing = take_held(quota, check);
 	if (check->decided)
 		return true;
-	if (borrow_join(quota, check, missing)) {
+	if (!has_waited_enough(quota, check) && borrow_join(quota, check, missing)) {
 		quota_give_back(quota, check);
 		return false;
 	}

@@ -6,7 +6,8 @@
  * need no round trip. If Redis does not answer within a command's deadline, the node counts by itself again, with its
  * part of the limit; none of it is ever unlimited:
  * - the cluster never admits more than the limit, by the strategy's own rule, while Redis answers;
- * - without it each node admits the limit divided by the nodes that are alive, rounded up;
+ * - without it each node admits the limit divided by the nodes that are alive, rounded up, and one that is cut off from
+ *   it while others are not a quarter of that;
  * - around a loss of Redis, of what it knew, and its return, one that counts knows that it does not know what was
  * counted elsewhere, and assumes that all was used but an eighth: in all the cluster admits at most 5/4 of the limit.
  */

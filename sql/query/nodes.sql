@@ -2,15 +2,15 @@
 
 -- name: node_beat :one
 -- no tenant: nodes serve all of them.
--- This node is alive; how many others are. The dead are forgotten after an hour.
+-- This node is alive; how many others are, and for how many of them Redis counts. The dead are forgotten after an hour.
 WITH me AS (
-    INSERT INTO nodes AS n (id, name, version, started_at, seen_at)
-    VALUES (@id::uuid, @name::text, @version::text, now(), now())
-    ON CONFLICT (id) DO UPDATE SET seen_at = now()
+    INSERT INTO nodes AS n (id, name, version, started_at, seen_at, redis)
+    VALUES (@id::uuid, @name::text, @version::text, now(), now(), @redis::boolean)
+    ON CONFLICT (id) DO UPDATE SET seen_at = now(), redis = @redis::boolean
 ), gone AS (
     DELETE FROM nodes WHERE seen_at < now() - interval '1 hour'
 )
-SELECT count(*)::int AS others FROM nodes WHERE id <> @id::uuid AND seen_at > now() - interval '10 seconds';
+SELECT count(*)::int AS others, (count(*) FILTER (WHERE redis))::int AS with_redis FROM nodes WHERE id <> @id::uuid AND seen_at > now() - interval '10 seconds';
 
 -- name: node_tell :exec
 -- no tenant: marks of queues, by number.

@@ -146,13 +146,22 @@ static void
 test_nodes_see_each_other(void **state UNUSED)
 {
 	const char *one = new_id(), *two = new_id();
+	struct db_answer *heard;
 
-	EXPECT(CALL(NODE_BEAT, "id", one, "name", "one", "version", "1"), 0, "others", "0");
-	EXPECT(CALL(NODE_BEAT, "id", two, "name", "two", "version", "1"), 0, "others", "1");
+	heard = CALL(NODE_BEAT, "id", one, "name", "one", "version", "1", "redis", "false");
+	EXPECT(heard, 0, "others", "0");
+	EXPECT(heard, 0, "with_redis", "0");
+	heard = CALL(NODE_BEAT, "id", two, "name", "two", "version", "1", "redis", "true");
+	EXPECT(heard, 0, "others", "1");
+	EXPECT(heard, 0, "with_redis", "0");
+	heard = CALL(NODE_BEAT, "id", one, "name", "one", "version", "1", "redis", "true");
+	EXPECT(heard, 0, "others", "1");
+	EXPECT(heard, 0, "with_redis", "1");
+	EXPECT(CALL(NODE_BEAT, "id", two, "name", "two", "version", "1", "redis", "false"), 0, "with_redis", "1");
 	db_fixture_advance(&fixture, 11000);
-	EXPECT(CALL(NODE_BEAT, "id", one, "name", "one", "version", "1"), 0, "others", "0"); /* silent */
+	EXPECT(CALL(NODE_BEAT, "id", one, "name", "one", "version", "1", "redis", "false"), 0, "others", "0"); /* silent */
 	db_fixture_advance(&fixture, 3600000);
-	CALL(NODE_BEAT, "id", one, "name", "one", "version", "1");
+	CALL(NODE_BEAT, "id", one, "name", "one", "version", "1", "redis", "false");
 	EXPECT_SQL(one, "SELECT string_agg(id::text, ' ') FROM nodes");
 	CALL(NODE_TELL, "marks", "1,2");
 }
