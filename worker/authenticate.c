@@ -77,7 +77,7 @@ static enum step
 check_token(struct request *request, struct slice token)
 {
 	struct worker *worker = request->worker;
-	int64_t now_s = worker->now_us / 1000000;
+	int64_t now_s = clock_wall_us() / 1000000;
 	const struct jwt_claims *known = token_cache_get(worker->tokens, token, now_s);
 	struct jwt_claims claims;
 	enum jwt_result result;
@@ -103,7 +103,7 @@ judge_key(struct request *request, const struct apikey *key, const struct key_en
 		return request_fail(request, ERROR_UNAUTHENTICATED, "the API key is %s", entry->status);
 	if (revocations_refuse_tenant(request->worker->revocations, entry->tenant))
 		return refuse(request, "the tenant is not active");
-	if (entry->expires_us <= request->worker->now_us)
+	if (entry->expires_us <= clock_wall_us())
 		return refuse(request, "the API key has expired");
 	if (!key_entry_admits(entry, request->address))
 		return request_fail(request, ERROR_FORBIDDEN, "the API key may not be used from %.*s; see its allowed_ips",
