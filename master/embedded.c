@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -193,6 +194,43 @@ embedded_prepare(const struct embedded *embedded)
 	return true;
 }
 
+static bool
+write_rules(const char *data, const char *name, const char *text)
+{
+	char *path = join(data, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (!done)
+		fprintf(stderr, "agentd: cannot write %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return done;
+}
+
+/*
+ * The superuser, who can run programs, is only for root and who started the node. When that was root, whoever has
+ * broken into a worker is not among them. As the user who serves, since root must not write into his folder.
+ */
+static bool
+write_access(const struct embedded *embedded, uid_t starter)
+{
+	struct passwd *entry = getpwuid(starter);
+	const char *name = entry ? entry->pw_name : NULL;
+	char *ident = NULL;
+	bool done;
+
+	if (name && asprintf(&ident, "agentd root agentd\nagentd \"%s\" agentd\n", name) < 0)
+		abort();
+	/* Who has no name has no rule: then there is no telling him from the workers either, which are the same user. */
+	done = write_rules(embedded->data, "/pg_ident.conf", ident ? ident : "") &&
+	       write_rules(embedded->data, "/pg_hba.conf",
+	                   name ? "local all agentd peer map=agentd\nlocal all all trust\n" : "local all all trust\n");
+	free(ident);
+	return done;
+}
+
 void
 embedded_exec(const struct embedded *embedded)
 {
@@ -202,11 +240,14 @@ embedded_exec(const struct embedded *embedded)
 	/* agentd's own environment holds secrets: the database gets none of it. */
 	char *const environment[] = {(char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C.UTF-8", NULL};
 	bool durable = config->environment != ENVIRONMENT_TESTING;
+	uid_t starter = geteuid();
 	char connections[48];
 
 	snprintf(connections, sizeof(connections), "max_connections=%d",
 	         (int)(MAX(config->workers, 8) * config->db_pool_size + 40));
 	confine_user(embedded->user);
+	if (!write_access(embedded, starter))
+		return;
 	/* A fast shutdown when the master is gone, however it went. */
 	prctl(PR_SET_PDEATHSIG, SIGINT);
 	execle(program, program, "-D", embedded->data, "-c", "listen_addresses=", "-c", socket, "-c",
@@ -223,7 +264,8 @@ embedded_exec(const struct embedded *embedded)
  */
 static const char hand_over_sql[] =
     "DO $$ DECLARE line text; BEGIN"
-    " IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'agentd_server') THEN CREATE ROLE agentd_server LOGIN; END IF;"
+    " IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'agentd_server') THEN CREATE ROLE agentd_server LOGIN; END "
+    "IF;"
     " FOR line IN"
     " SELECT format('DATABASE %I', datname) FROM pg_database"
     " WHERE datname = current_database() AND datdba <> 'agentd_server'::regrole"

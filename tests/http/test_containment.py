@@ -168,6 +168,22 @@ def test_status(processes):
             check(f"{name}: no capability, no new privileges, a list of system calls", len(good) == 7, values)
 
 
+def test_database(folder):
+    """The database's superuser can run programs: he is out of reach for the user that serves."""
+    def ask_as(role, statement):
+        return subprocess.run(
+            ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups",
+             "psql", "-X", "-w", "-h", f"{folder}/state/run", "-U", role, "-d", "agentd", "-At", "-c", statement],
+            capture_output=True, check=False, cwd="/")
+    check("the user that serves cannot be the database's superuser",
+          b"Peer authentication failed" in ask_as("agentd", "SELECT 1").stderr, ask_as("agentd", "SELECT 1"))
+    check("he is another, who reads", ask_as("agentd_server", "SELECT 1").stdout == b"1\n",
+          ask_as("agentd_server", "SELECT 1"))
+    for statement in ("COPY (SELECT 1) TO PROGRAM 'true'", "COPY users TO '/tmp/never'", "SELECT pg_read_file('/etc/passwd')",
+                      "SET ROLE agentd", "ALTER ROLE agentd_server SUPERUSER"):
+        check(f"and may not: {statement.split('(')[0]}", b"ERROR" in ask_as("agentd_server", statement).stderr, statement)
+
+
 def test_attempts(folder):
     log = [json.loads(line) for line in read(f"{folder}/log/agentd.log").splitlines()]
     attempts = {(line["process"], line["attempt"]): line["reason"] for line in log if "attempt" in line}
@@ -241,6 +257,7 @@ def test(with_tls):
         test_attempts(folder)
         if IS_ROOT:
             test_proc(processes)
+            test_database(folder)
             if not is_sanitized():
                 test_memory(processes, port, folder, with_tls)
     finally:
