@@ -84,7 +84,8 @@ check_token(struct request *request, struct slice token)
 
 	if (known)
 		return use_claims(request, known);
-	result = jwt_verify(worker->jwt_keys, token, now_s, &request->arena, &claims);
+	/* Not the time of the last tick: the token may have been made since, by PostgreSQL's clock. */
+	result = jwt_verify(worker->jwt_keys, token, clock_wall_us() / 1000000, &request->arena, &claims);
 	if (result == JWT_EXPIRED) {
 		suspect(request, &claims);
 		return refuse(request, "the token has expired; log in again");
