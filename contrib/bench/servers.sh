@@ -121,7 +121,7 @@ restart_agentd() { # [NAME=VALUE...]
 
 # A second node of the same fleet: no database of its own.
 start_node() {
-	launch_node "$top/node" AGENTD_DATABASE_URL="host=$socket user=agentd dbname=agentd" "$AGENTD"
+	launch_node "$top/node" AGENTD_DATABASE_URL="host=$socket user=agentd_server dbname=agentd" "$AGENTD"
 	node=$!
 	wait_node "$node" "$top/node"
 	node_url=$(head -n 1 "$top/node/url")

@@ -5,7 +5,7 @@
 SELECT h.version, s.name, s.value FROM settings_head h LEFT JOIN settings s ON true ORDER BY s.name;
 
 -- name: settings_set :one
--- no tenant: settings are the installation's; @tenant::int is who changes them. changes: {name, value, before, after}, where value
+-- Settings are the installation's; the tenant is that of who changes them. changes: {name, value, before, after}, where value
 -- NULL is back to the environment. All of them, and only if nobody else was faster; else there is no row.
 WITH h AS (
     UPDATE settings_head SET version = version + 1 WHERE version = @version::int8 RETURNING version
