@@ -5,7 +5,7 @@
 
 #include <uthash.h>
 
-enum { SEEN_MAX = 50000, KEEP_US = 60000000, PLAIN_US = 2000000 };
+enum { SEEN_MAX = 50000, KEEP_US = 60000000, PLAIN_US = 2000000, ASK_US = 500000 };
 
 struct agent {
 	char tenant[24];
@@ -13,6 +13,7 @@ struct agent {
 	struct slice values[3];
 	int64_t seen_us;
 	int64_t plain_until_us;
+	int64_t asked_us;
 	bool noted; /* since the last flush */
 	UT_hash_handle hh;
 	char key[]; /* "tenant agent_id": also holds the id */
@@ -85,6 +86,7 @@ static void
 send_note(struct agents_seen *seen, struct agent *agent)
 {
 	agent->noted = false;
+	agent->asked_us = clock_steady_us();
 	aside_send(seen->db, QUERY_AGENT_SEEN, agent->values, flushed, seen);
 }
 
@@ -93,7 +95,6 @@ agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id
 {
 	struct agent *agent;
 	char key[300];
-	bool is_new;
 	int length = snprintf(key, sizeof(key), "%lld %.*s", (long long)tenant, SLICE_ARG(agent_id));
 
 	if (length < 0 || (size_t)length >= sizeof(key))
@@ -101,15 +102,14 @@ agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id
 	HASH_FIND(hh, seen->agents, key, (size_t)length, agent);
 	if (!agent && HASH_COUNT(seen->agents) >= SEEN_MAX)
 		return false;
-	is_new = !agent;
-	if (is_new)
+	if (!agent)
 		agent = agent_new(seen, key, (size_t)length);
 	agent->noted = true;
 	agent->seen_us = clock_steady_us();
 	snprintf(agent->wait_ms, sizeof(agent->wait_ms), "%lld", (long long)(wait_us / 1000));
 	agent->values[db_param(QUERY_AGENT_SEEN, "wait_ms")] = slice_of(agent->wait_ms);
 	/* Until it is known to be plain all its leases take the longer way: that is asked at once. */
-	if (is_new)
+	if (agent->plain_until_us <= agent->seen_us && agent->seen_us - agent->asked_us > ASK_US)
 		send_note(seen, agent);
 	return agent->plain_until_us > agent->seen_us;
 }
