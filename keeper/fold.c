@@ -1,10 +1,10 @@
 /*
  * fold.c - adds what happened, as the events tell it, to the counters of tenants and agents.
  *
- * Counters are exact and at most a second behind. A run reads what is not counted yet, counts it here (a tenth of what it
- * costs PostgreSQL to look into the JSON) and adds it in one statement that moves the place up to which is counted only
- * from where it was read: of two keepers that count the same, one succeeds, and the other leaves it to that one for a
- * while.
+ * Counters are exact and at most a second behind. A run reads what is not counted yet, counts it here (a tenth of what
+ * it costs PostgreSQL to look into the JSON) and adds it in one statement that moves the place up to which is counted
+ * only from where it was read: of two keepers that count the same, one succeeds, and the other leaves it to that one
+ * for a while.
  */
 #include "aside.h"
 #include "config.h"

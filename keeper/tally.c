@@ -158,7 +158,8 @@ agent_of(struct tally *tally, struct slice id)
 	return agent;
 }
 
-/* Times in UTC with any number of digits behind the point sort as texts: '+' comes before '.', and '.' before digits. */
+/* Times in UTC with any number of digits behind the point sort as texts: '+' comes before '.', and '.' before digits.
+ */
 static void
 keep_later(char kept[40], struct slice at)
 {

@@ -13,7 +13,8 @@ struct tally;
 
 struct tally *tally_new(void);
 void tally_free(struct tally *tally);
-/* Counts one row: items is its JSON array, at its time as PostgreSQL writes it. What is no object of ours counts for nothing. */
+/* Counts one row: items is its JSON array, at its time as PostgreSQL writes it. What is no object of ours counts for
+ * nothing. */
 void tally_add(struct tally *tally, struct slice items, struct slice at);
 /* {"tasks_created": n, ...}: columns of tenant_stats. Valid until the tally is freed, as are the others. */
 struct slice tally_counts(struct tally *tally);

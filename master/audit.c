@@ -351,7 +351,8 @@ audit_command(const struct config *config, char *(*url)(const struct config *con
 	else if (options.checkpoint && !read_lines(options.checkpoint, take_outside, &verify))
 		status = 1;
 	else {
-		qsort(verify.outside, verify.outside_count, sizeof(*verify.outside), order);
+		if (verify.outside_count)
+			qsort(verify.outside, verify.outside_count, sizeof(*verify.outside), order);
 		/* A line that cannot be taken is a finding, or was complained about. */
 		if (options.file ? read_lines(options.file, take_line, &verify) || verify.reader.found
 		                 : read_from_database(&verify, address = url(config)))

@@ -56,7 +56,8 @@ agent_new(struct agents_seen *seen, const char *key, size_t length)
 	memcpy(agent->key, key, length);
 	memcpy(agent->tenant, key, MIN(prefix, sizeof(agent->tenant) - 1));
 	agent->values[db_param(QUERY_AGENT_SEEN, "tenant")] = slice_of(agent->tenant);
-	agent->values[db_param(QUERY_AGENT_SEEN, "agent_id")] = (struct slice){agent->key + prefix + 1, length - prefix - 1};
+	agent->values[db_param(QUERY_AGENT_SEEN, "agent_id")] =
+	    (struct slice){agent->key + prefix + 1, length - prefix - 1};
 	HASH_ADD_KEYPTR(hh, seen->agents, agent->key, length, agent);
 	return agent;
 }

@@ -225,6 +225,7 @@ call_failed(struct call *call, const struct db_result *result)
 	call->status = call->request->status;
 	call->is_error = true;
 	call->retry_after_s = call->request->retry_after_s;
+	buf_free(&call->out);
 	call->out = call->request->reply;
 	call->request->reply = (struct buf){0};
 	call->request->is_error = false;
@@ -250,6 +251,13 @@ call_follow(struct call *call, const struct db_result *result)
 
 	if (endpoint->follow && !call->is_error)
 		endpoint->follow(call->request, call, result);
+}
+
+void
+calls_free(struct calls *calls)
+{
+	for (int i = 0; calls && i < calls->count; i++)
+		buf_free(&calls->list[i].out);
 }
 
 void
@@ -424,6 +432,7 @@ write_single(struct request *request)
 
 	buf_free(&request->reply);
 	request->reply = call->out;
+	call->out = (struct buf){0};
 	request->status = call->status;
 	request->is_error = call->is_error;
 	request->retry_after_s = call->retry_after_s;

@@ -47,6 +47,8 @@ struct field_value *call_field(struct call *call, const char *name);
 struct slice call_value(const struct call *call, const char *name);
 /* The path's thing is not there: 404. */
 void call_not_found(struct call *call);
+/* Frees what answers have that were never put together; calls may be NULL. */
+void calls_free(struct calls *calls);
 /* What becomes of a call: its answer from the rows, or from a failure; what follows once it is committed; its end. */
 void call_write(struct call *call, const struct db_result *result);
 void call_failed(struct call *call, const struct db_result *result);

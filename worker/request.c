@@ -4,6 +4,7 @@
  * request_free() is the only place where a request is freed; while the process lives, only request_end() calls it.
  */
 #include "request.h"
+#include "calls.h"
 #include "conn_peer.h"
 #include "db.h"
 #include "follow.h"
@@ -131,6 +132,7 @@ request_free(struct request *request)
 	TAILQ_REMOVE(&worker->requests, request, entry);
 	worker->request_count--;
 	atomic_fetch_sub(&worker->slot->in_flight, 1);
+	calls_free(request->calls); /* they stand in the arena */
 	arena_reset(&request->arena);
 	buf_free(&request->bytes);
 	buf_free(&request->headers);

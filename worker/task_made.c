@@ -15,7 +15,8 @@ static struct piece {
     {",\"description\":", "description", true},
     {",\"status\":\"pending\",\"priority\":", "priority"},
     {",\"input_data\":", "input_data"},
-    {",\"output_data\":null,\"error_message\":null,\"epoch\":0,\"attempt\":0,\"retry_count\":0,\"max_retries\":", "max_retries"},
+    {",\"output_data\":null,\"error_message\":null,\"epoch\":0,\"attempt\":0,\"retry_count\":0,\"max_retries\":",
+     "max_retries"},
     {",\"round\":1,\"leased_by\":null,\"lease_until\":null,\"progress\":null,\"timeout_s\":", "timeout_s"},
     {",\"labels\":", "labels"},
 };
