@@ -7,9 +7,8 @@
  * the next owner clears it.
  */
 #include "address_count.h"
+#include "process_lock.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -35,23 +34,6 @@ struct address_count {
 	size_t mapped;
 };
 
-static bool
-locks_init(pthread_mutex_t *locks)
-{
-	pthread_mutexattr_t attributes;
-	int error = pthread_mutexattr_init(&attributes);
-
-	if (!error)
-		error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	if (!error)
-		error = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	for (int i = 0; i < STRIPES && !error; i++)
-		error = pthread_mutex_init(&locks[i], &attributes);
-	pthread_mutexattr_destroy(&attributes);
-	errno = error;
-	return !error;
-}
-
 struct address_count *
 address_count_new(int owners, size_t connections)
 {
@@ -67,7 +49,7 @@ address_count_new(int owners, size_t connections)
 	shared = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (shared == MAP_FAILED)
 		return NULL;
-	if (!locks_init((pthread_mutex_t *)(void *)shared)) {
+	if (!process_locks_init((pthread_mutex_t *)(void *)shared, STRIPES)) {
 		munmap(shared, mapped);
 		return NULL;
 	}
@@ -88,22 +70,6 @@ address_count_free(struct address_count *table)
 		return;
 	munmap(table->locks, table->mapped);
 	free(table);
-}
-
-static void
-lock(struct address_count *table, size_t stripe)
-{
-	int error = pthread_mutex_lock(&table->locks[stripe]);
-
-	if (error == EOWNERDEAD)
-		error = pthread_mutex_consistent(&table->locks[stripe]);
-	INVARIANT(!error);
-}
-
-static void
-unlock(struct address_count *table, size_t stripe)
-{
-	pthread_mutex_unlock(&table->locks[stripe]);
 }
 
 static size_t
@@ -195,12 +161,12 @@ address_count_take(struct address_count *table, int owner, uint64_t address, int
 	struct entry *entry;
 	bool taken;
 
-	lock(table, stripe_of(address));
+	process_lock(&table->locks[stripe_of(address)]);
 	entry = find(table, owner, address);
 	taken = entry && count_all(table, address) < most;
 	if (taken)
 		*entry = (struct entry){address, entry->count + 1};
-	unlock(table, stripe_of(address));
+	process_unlock(&table->locks[stripe_of(address)]);
 	return taken;
 }
 
@@ -209,10 +175,10 @@ address_count_give(struct address_count *table, int owner, uint64_t address)
 {
 	struct entry *entry;
 
-	lock(table, stripe_of(address));
+	process_lock(&table->locks[stripe_of(address)]);
 	entry = find(table, owner, address);
 	INVARIANT(entry && entry->count > 0);
 	if (--entry->count == 0)
 		remove_entry(table, owner, entry);
-	unlock(table, stripe_of(address));
+	process_unlock(&table->locks[stripe_of(address)]);
 }

@@ -18,9 +18,9 @@
  * first of them is idle: a stranger waits, but nobody gets past his limit by crowding others out.
  */
 #include "limit_private.h"
+#include "process_lock.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -54,23 +54,6 @@ struct applying {
 	void *arg;
 };
 
-static bool
-locks_init(struct shared *shared)
-{
-	pthread_mutexattr_t attributes;
-	int error = pthread_mutexattr_init(&attributes);
-
-	if (!error)
-		error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	if (!error)
-		error = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	for (int i = 0; i < LOCKS && !error; i++)
-		error = pthread_mutex_init(&shared->locks[i], &attributes);
-	pthread_mutexattr_destroy(&attributes);
-	errno = error;
-	return !error;
-}
-
 struct limit_table *
 limit_table_new(size_t subjects)
 {
@@ -88,7 +71,7 @@ limit_table_new(size_t subjects)
 	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return NULL;
-	if (!locks_init(shared)) {
+	if (!process_locks_init(shared->locks, LOCKS)) {
 		munmap(shared, size);
 		return NULL;
 	}
@@ -211,14 +194,11 @@ static enum claimed
 claim(struct limit_table *table, size_t number, const struct applying *applying)
 {
 	pthread_mutex_t *lock = &table->shared->locks[number % LOCKS];
-	int error = pthread_mutex_lock(lock);
 	enum claimed claimed;
 
-	if (error == EOWNERDEAD)
-		error = pthread_mutex_consistent(lock);
-	INVARIANT(!error);
+	process_lock(lock);
 	claimed = claim_locked(&table->shared->buckets[number], applying);
-	pthread_mutex_unlock(lock);
+	process_unlock(lock);
 	return claimed;
 }
 

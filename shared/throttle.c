@@ -5,9 +5,8 @@
  * delays are cut to the rule's longest when they are read.
  */
 #include "throttle.h"
+#include "process_lock.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <sys/mman.h>
 
 enum { SLOTS = 16, SUBJECTS_PER_BUCKET = 8 };
@@ -33,23 +32,6 @@ struct throttle_table {
 	size_t buckets; /* a power of two */
 };
 
-static bool
-lock_init(pthread_mutex_t *lock)
-{
-	pthread_mutexattr_t attributes;
-	int error = pthread_mutexattr_init(&attributes);
-
-	if (!error)
-		error = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-	if (!error)
-		error = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-	if (!error)
-		error = pthread_mutex_init(lock, &attributes);
-	pthread_mutexattr_destroy(&attributes);
-	errno = error;
-	return !error;
-}
-
 struct throttle_table *
 throttle_table_new(size_t subjects)
 {
@@ -63,7 +45,7 @@ throttle_table_new(size_t subjects)
 	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return NULL;
-	if (!lock_init(&shared->lock)) {
+	if (!process_locks_init(&shared->lock, 1)) {
 		munmap(shared, size);
 		return NULL;
 	}
@@ -79,22 +61,6 @@ throttle_table_free(struct throttle_table *table)
 		return;
 	munmap(table->shared, table->size);
 	free(table);
-}
-
-static void
-lock(struct throttle_table *table)
-{
-	int error = pthread_mutex_lock(&table->shared->lock);
-
-	if (error == EOWNERDEAD)
-		error = pthread_mutex_consistent(&table->shared->lock);
-	INVARIANT(!error);
-}
-
-static void
-unlock(struct throttle_table *table)
-{
-	pthread_mutex_unlock(&table->shared->lock);
 }
 
 static struct entry *
@@ -178,9 +144,9 @@ throttle_wait_us(struct throttle_table *table, uint64_t subject, const struct th
 {
 	int64_t wait;
 
-	lock(table);
+	process_lock(&table->shared->lock);
 	wait = wait_us(find(table, subject, now_us), rule, now_us);
-	unlock(table);
+	process_unlock(&table->shared->lock);
 	return wait;
 }
 
@@ -190,12 +156,12 @@ throttle_try(struct throttle_table *table, uint64_t subject, const struct thrott
 	struct entry *entry;
 	int64_t wait;
 
-	lock(table);
+	process_lock(&table->shared->lock);
 	entry = find(table, subject, now_us);
 	wait = wait_us(entry, rule, now_us);
 	if (entry && !wait)
 		entry->refused_until_us = now_us + throttle_delay_us(rule, entry->failures);
-	unlock(table);
+	process_unlock(&table->shared->lock);
 	return wait;
 }
 
@@ -205,12 +171,12 @@ throttle_fail(struct throttle_table *table, uint64_t subject, const struct throt
 	struct entry *entry;
 
 	INVARIANT(rule->quiet_us > rule->longest_us);
-	lock(table);
+	process_lock(&table->shared->lock);
 	entry = find_or_make(table, subject, now_us);
 	entry->failures += entry->failures < INT32_MAX;
 	entry->refused_until_us = now_us + throttle_delay_us(rule, entry->failures);
 	entry->quiet_at_us = now_us + rule->quiet_us;
-	unlock(table);
+	process_unlock(&table->shared->lock);
 }
 
 void
@@ -218,10 +184,10 @@ throttle_succeed(struct throttle_table *table, uint64_t subject, int64_t now_us,
 {
 	struct entry *entry;
 
-	lock(table);
+	process_lock(&table->shared->lock);
 	entry = find_or_make(table, subject, now_us);
 	*entry = (struct entry){.subject = subject, .known_until_us = now_us + known_us};
-	unlock(table);
+	process_unlock(&table->shared->lock);
 }
 
 bool
@@ -230,9 +196,9 @@ throttle_is_known(struct throttle_table *table, uint64_t subject, int64_t now_us
 	struct entry *entry;
 	bool known;
 
-	lock(table);
+	process_lock(&table->shared->lock);
 	entry = find(table, subject, now_us);
 	known = entry && entry->known_until_us > now_us;
-	unlock(table);
+	process_unlock(&table->shared->lock);
 	return known;
 }
