@@ -1,7 +1,6 @@
 /* nodes.c - says that this node is alive and whether it has Redis, and learns what others say. */
 #include "cache.h"
 #include "duty.h"
-#include "uuid.h"
 
 #include <unistd.h>
 
@@ -23,15 +22,13 @@ beaten(void *arg, const struct db_result *result)
 void
 nodes_run(struct keeper *keeper, struct duty *duty)
 {
-	static char id[UUID_TEXT_SIZE], name[65];
+	static char name[65];
 	static struct slice values[QUERY_PARAMS_MAX];
 
-	if (!*id) {
-		uuid_new(id);
-		if (gethostname(name, sizeof(name) - 1) != 0)
-			snprintf(name, sizeof(name), "unknown");
-	}
-	values[db_param(QUERY_NODE_BEAT, "id")] = slice_of(id);
+	if (!*name && gethostname(name, sizeof(name) - 1) != 0)
+		snprintf(name, sizeof(name), "unknown");
+	/* Of the node, not of this process: a keeper that follows another is no further node. */
+	values[db_param(QUERY_NODE_BEAT, "id")] = slice_of(keeper->heritage->board->node);
 	values[db_param(QUERY_NODE_BEAT, "name")] = slice_of(name);
 	values[db_param(QUERY_NODE_BEAT, "version")] = slice_of(PACKAGE_VERSION);
 	values[db_param(QUERY_NODE_BEAT, "redis")] = cache_up(keeper->cache) ? SLICE("true") : SLICE("false");

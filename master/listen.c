@@ -2,11 +2,12 @@
 #include "listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096 };
+enum { BACKLOG = 4096, FIRST_INHERITED = 3 };
 
 static int
 fail(int fd, const char *host, int port)
@@ -62,4 +63,28 @@ listen_open(const char *host, int port, char address_r[LISTEN_ADDRESS_SIZE])
 	freeaddrinfo(found);
 	name_address(fd, address_r);
 	return fd;
+}
+
+static bool
+is_listening(int fd)
+{
+	int listens = 0, type = 0;
+	socklen_t length = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
+int
+listen_inherited(char address_r[LISTEN_ADDRESS_SIZE])
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+
+	if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid() || strtol(count, NULL, 10) < 1 ||
+	    !is_listening(FIRST_INHERITED))
+		return -1;
+	if (fcntl(FIRST_INHERITED, F_SETFD, FD_CLOEXEC) != 0 || fcntl(FIRST_INHERITED, F_SETFL, O_NONBLOCK) != 0)
+		return -1;
+	name_address(FIRST_INHERITED, address_r);
+	return FIRST_INHERITED;
 }

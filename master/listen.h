@@ -12,4 +12,10 @@ enum { LISTEN_ADDRESS_SIZE = 80 };
  */
 MUST_CHECK int listen_open(const char *host, int port, char address_r[LISTEN_ADDRESS_SIZE]);
 
+/*
+ * The socket that a service manager listens on already (sd_listen_fds(3): LISTEN_FDS and LISTEN_PID), made non-blocking;
+ * of several the first. -1: there is none.
+ */
+MUST_CHECK int listen_inherited(char address_r[LISTEN_ADDRESS_SIZE]);
+
 #endif

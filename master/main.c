@@ -5,13 +5,17 @@
 #include "audit.h"
 #include "config.h"
 #include "embedded.h"
+#include "launch.h"
 #include "migrate.h"
 #include "proctitle.h"
 #include "query.h"
 #include "run.h"
 #include "state.h"
+#include "status.h"
+#include "upgrade.h"
 #include "user.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -119,12 +123,26 @@ command_audit(const struct config *config, int argc, char **argv)
 	return audit_command(config, database_of, argc, argv);
 }
 
+static int
+command_upgrade_check(const struct config *config, int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 0) {
+		fputs("usage: agentd upgrade-check\n", stderr);
+		return EXIT_USAGE;
+	}
+	return upgrade_check_command(config, database_of);
+}
+
 static const struct command commands[] = {
     {"run", "", "serve (this is what agentd does without a command)", command_run},
+    {"status", "[--once | --json]", "the processes of the node that runs here: live on a terminal", status_command},
     {"migrate", "up [N] | down N | status", "move the schema of the database", command_migrate},
     {"config", "[--check | --example]", "show every setting, secrets hidden; or a file of all settings",
      command_config},
     {"audit", "verify [--checkpoint FILE] [--file FILE]", "find what was changed in the audit log afterwards", command_audit},
+    {"upgrade-check", "", "what a running agentd asks a new program (SIGUSR2): settings, and the schema brought up",
+     command_upgrade_check},
     {"user", "add NAME | passwd NAME | list", "people who may log in", command_user},
 };
 
@@ -152,20 +170,35 @@ find_command(const char *name)
 	return NULL;
 }
 
+static int wrong_settings;
+
+static void
+tell(const char *error)
+{
+	wrong_settings++;
+	fprintf(stderr, "agentd: %s\n", error);
+}
+
 static struct config *
 load(bool embedded)
 {
-	struct config_errors errors;
-	struct config *config = config_load(environ, embedded, &errors);
+	struct config *config = launch_load(embedded, tell);
 
 	config_scrub(environ);
-	for (size_t i = 0; i < errors.count; i++)
-		fprintf(stderr, "agentd: %s\n", errors.messages[i]);
 	if (!config)
-		fprintf(stderr, "agentd: the configuration has %zu error%s; nothing was started.\n", errors.count,
-		        errors.count == 1 ? "" : "s");
-	config_errors_free(&errors);
+		fprintf(stderr, "agentd: the configuration has %d error%s; nothing was started.\n", wrong_settings,
+		        wrong_settings == 1 ? "" : "s");
 	return config;
+}
+
+/* Of `--resume NUMBER`, which only a running agentd says to the program that it becomes. -1: no number. */
+static int
+handover_of(const char *text)
+{
+	char *end = NULL;
+	long number = text ? strtol(text, &end, 10) : -1;
+
+	return text && end != text && !*end && number > 2 && number < INT_MAX ? (int)number : -1;
 }
 
 int
@@ -174,12 +207,15 @@ main(int argc, char **argv)
 	const struct command *command = find_command("run");
 	struct config *config;
 	bool embedded = false;
-	int at = 1, status;
+	int at = 1, handover = -1, status;
 
+	launch_save(argc, argv, environ);
 	proctitle_init(argc, argv);
 	for (; at < argc && argv[at][0] == '-'; at++) {
 		if (strcmp(argv[at], "--embedded") == 0) {
 			embedded = true;
+		} else if (strcmp(argv[at], "--resume") == 0 && (handover = handover_of(argv[at + 1])) >= 0) {
+			at++;
 		} else if (strcmp(argv[at], "--version") == 0) {
 			puts("agentd " PACKAGE_VERSION);
 			return 0;
@@ -199,7 +235,7 @@ main(int argc, char **argv)
 	if (!config)
 		return EXIT_CONFIG;
 	at = MIN(at + 1, argc);
-	status = command->run(config, argc - at, argv + at);
+	status = handover >= 0 ? run_resume(config, handover) : command->run(config, argc - at, argv + at);
 	config_free(config);
 	return status;
 }

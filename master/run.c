@@ -5,22 +5,25 @@
  */
 #include "run.h"
 #include "address_count.h"
-#include "audit_chain.h"
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
+#include "control.h"
 #include "crypto.h"
 #include "database.h"
+#include "handover.h"
 #include "landlock.h"
 #include "limit.h"
 #include "log.h"
 #include "master.h"
 #include "migrate.h"
+#include "notify.h"
 #include "proctitle.h"
 #include "sandbox.h"
 #include "secrets.h"
 #include "throttle.h"
 #include "user.h"
+#include "uuid.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,63 +32,20 @@
 
 enum { LIMIT_SUBJECTS = 65536, THROTTLE_SUBJECTS = 65536 };
 
+/*
+ * Two generations of processes, and as many workers again as there are now: a reload may ask for more. What is not used
+ * costs an eventfd a slot.
+ */
 static int
-worker_count(const struct config *config)
+slots_for(int workers)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return config->workers ? (int)config->workers : (int)(cores > 0 ? MIN(cores, 256) : 1);
-}
-
-static void
-add_child(struct master *master, enum service service, int index)
-{
-	struct child *child = &master->children[master->child_count++];
-
-	*child = (struct child){.service = service, .index = index, .slot = -1, .status_fd = -1};
-	if (service == SERVICE_WORKER)
-		snprintf(child->name, sizeof(child->name), "worker %d", index);
-	else
-		snprintf(child->name, sizeof(child->name), "%s", service_kinds[service].name);
-	if (service != SERVICE_POSTGRES)
-		child->slot = master->heritage.board->slot_count++;
+	return MIN(2 * (2 * MAX(workers, 4) + 1), SCOREBOARD_SLOTS_MAX);
 }
 
 static bool
-make_shared_memory(struct master *master)
+make_wake_fds(struct heritage *heritage)
 {
-	struct heritage *heritage = &master->heritage;
-
-	heritage->config = master->config;
-	heritage->board = scoreboard_new(0);
-	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
-	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
-	if (!heritage->board || !heritage->limits || !heritage->throttle || pipe2(master->lifeline, O_CLOEXEC) != 0) {
-		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
-		return false;
-	}
-	heritage->board->started_us = clock_wall_us();
-	atomic_store(&heritage->board->clock_offset_us, clock_wall_us() - clock_mono_us());
-	crypto_random(heritage->hash_key, sizeof(heritage->hash_key));
-	return true;
-}
-
-static bool
-plan_children(struct master *master)
-{
-	struct heritage *heritage = &master->heritage;
-
-	if (master->config->embedded)
-		add_child(master, SERVICE_POSTGRES, 0);
-	add_child(master, SERVICE_KEEPER, 0);
-	for (int i = 0; i < worker_count(master->config); i++)
-		add_child(master, SERVICE_WORKER, i);
 	heritage->wake_fds = mem_alloc((size_t)heritage->board->slot_count * sizeof(int));
-	heritage->addresses = address_count_new(heritage->board->slot_count, (size_t)master->config->max_connections);
-	if (!heritage->addresses) {
-		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
-		return false;
-	}
 	for (int i = 0; i < heritage->board->slot_count; i++)
 		if ((heritage->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
 			fprintf(stderr, "agentd: cannot make an eventfd: %s\n", strerror(errno));
@@ -94,53 +54,84 @@ plan_children(struct master *master)
 	return true;
 }
 
+/* What the program before has left of it is taken over. */
+static bool
+make_shared_memory(struct master *master)
+{
+	struct heritage *heritage = &master->heritage;
+	const struct config *config = master->now->config;
+	struct scoreboard *board =
+	    scoreboard_new(master->slots ? master->slots : slots_for(edition_workers(master->now)));
+
+	heritage->board = board;
+	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
+	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
+	if (board)
+		heritage->addresses = address_count_new(board->slot_count, (size_t)config->max_connections);
+	if (!board || !heritage->limits || !heritage->throttle || !heritage->addresses) {
+		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
+		return false;
+	}
+	if (!board->started_us) {
+		board->started_us = clock_wall_us();
+		uuid_new(board->node);
+	}
+	board->master = getpid();
+	snprintf(board->version, sizeof(board->version), "%s", PACKAGE_VERSION);
+	atomic_store(&board->clock_offset_us, clock_wall_us() - clock_mono_us());
+	return true;
+}
+
+static bool
+make_pipes(struct master *master)
+{
+	if (pipe2(master->lifeline, O_CLOEXEC) != 0) {
+		fprintf(stderr, "agentd: cannot make a pipe: %s\n", strerror(errno));
+		return false;
+	}
+	crypto_random(master->heritage.hash_key, sizeof(master->heritage.hash_key));
+	return make_wake_fds(&master->heritage);
+}
+
+static void
+plan_children(struct master *master)
+{
+	master->generation = 1;
+	if (master->now->config->embedded)
+		child_add(master, SERVICE_POSTGRES, 0, 1);
+	child_add(master, SERVICE_KEEPER, 0, 1);
+	for (int i = 0; i < edition_workers(master->now); i++)
+		child_add(master, SERVICE_WORKER, i, 1);
+}
+
 static bool
 open_state(struct master *master)
 {
-	const struct config *config = master->config;
-	struct log_options log = {.level = (enum log_level)config->log_level,
-	                          .json = config->log_format == LOG_FORMAT_JSON,
-	                          .file = config->log_file,
-	                          .max_bytes = config->log_max_bytes,
-	                          .backups = (int)config->log_backups};
+	const struct config *config = master->now->config;
 
-	if (!state_user_find(config->user, &master->user))
+	if (!state_user_find(config->user, &master->user) || !edition_open_log(master->now, &master->user))
 		return false;
-	if (master->user.uid != (uid_t)-1) {
-		log.owner = master->user.uid;
-		log.group = master->user.gid;
-	}
-	if (!log_open(&log)) {
-		fprintf(stderr, "agentd: cannot open AGENTD_LOG_FILE=%s: %s\n", config->log_file, strerror(errno));
-		return false;
-	}
 	log_set_process("master");
 	master->folder = state_folder(config->state_dir, &master->user);
 	if (!master->folder)
 		return false;
-	master->lock_fd = state_lock(master->folder);
 	if (master->lock_fd < 0)
-		return false;
-	master->secret = *config->secret ? mem_string(config->secret) : state_secret(master->folder);
-	master->heritage.secret = master->secret;
-	master->heritage.previous_secret = config->previous_secret;
-	if (master->secret)
-		master->heritage.audit_keys =
-		    audit_keys_new((const char *const[]){master->secret, config->previous_secret}, AUDIT_KEYS_MAX);
-	return master->secret != NULL;
+		master->lock_fd = state_lock(master->folder);
+	return master->lock_fd >= 0 && edition_find_secret(master->now, master->folder);
 }
 
 /* The embedded database is needed before the other children: migrations run on it. */
 static bool
 start_database(struct master *master)
 {
-	if (!master->config->embedded) {
-		master->database_url = config_database_url(master->config);
-		return master->database_url != NULL;
-	}
-	if (!embedded_prepare(&master->embedded))
+	bool embedded = master->now->config->embedded;
+
+	if (embedded && !embedded_prepare(&master->embedded))
 		return false;
-	master->database_url = mem_string(master->embedded.url);
+	if (!edition_find_database(master->now, embedded ? master->embedded.url : NULL))
+		return false;
+	if (!embedded)
+		return true;
 	master_spawn(master, &master->children[0]);
 	if (embedded_wait(&master->embedded, master->children[0].pid))
 		return true;
@@ -162,9 +153,9 @@ prepare_confinement(const struct config *config)
 }
 
 static bool
-start(struct master *master)
+prepare(struct master *master)
 {
-	const struct config *config = master->config;
+	const struct config *config = master->now->config;
 
 	if (*config->test_clock && !clock_use_offset_file(config->test_clock)) {
 		fprintf(stderr, "agentd: cannot map AGENTD_TEST_CLOCK=%s: %s\n", config->test_clock, strerror(errno));
@@ -172,19 +163,45 @@ start(struct master *master)
 	}
 	if (!open_state(master) || !prepare_confinement(config) ||
 	    (config->embedded && !embedded_find(config, master->folder, &master->user, &master->embedded)) ||
-	    !make_shared_memory(master) || !plan_children(master))
+	    !make_shared_memory(master))
 		return false;
-	master->heritage.listen_fd = listen_open(config->host, (int)config->port, master->address);
-	if (master->heritage.listen_fd < 0 || !start_database(master))
+	master->control_fd = control_open(master->folder);
+	if (master->control_fd < 0)
+		log_warning("master", "`agentd status` will find nobody: no control socket",
+		            LOG_TEXT("reason", strerror(errno)));
+	return true;
+}
+
+static bool
+start(struct master *master)
+{
+	const struct config *config = master->now->config;
+	struct heritage sight = {0};
+
+	master->lock_fd = -1;
+	if (!prepare(master) || !make_pipes(master))
 		return false;
-	master->heritage.database_url = master->database_url;
-	master->heritage.direct_url = *config->db_direct_url ? config->db_direct_url : master->database_url;
-	if (!migrate_up(master->heritage.direct_url, MIGRATE_LATEST) ||
-	    !user_first_admin(master->heritage.direct_url, config->admin_username, config->admin_password))
+	plan_children(master);
+	if (!edition_listen(master->now, NULL) || !start_database(master))
 		return false;
-	database_warn_of_bypass(master->database_url);
+	edition_give(master->now, &sight);
+	if (!migrate_up(sight.direct_url, MIGRATE_LATEST) ||
+	    !user_first_admin(sight.direct_url, config->admin_username, config->admin_password))
+		return false;
+	database_warn_of_bypass(sight.database_url);
 	secrets_forget_used(config);
 	return true;
+}
+
+static void
+begin(struct master *master, const struct config *config)
+{
+	master->now = edition_new(config, NULL);
+	master->phase = MASTER_STARTING;
+	master->previous_program = master->control_fd = -1;
+	proctitle_set("master");
+	notify_init();
+	signals_init();
 }
 
 int
@@ -193,17 +210,60 @@ run_node(const struct config *config)
 	static struct master master;
 	int status = 1;
 
-	master.config = config;
-	master.phase = MASTER_STARTING;
-	proctitle_set("master");
-	signals_init();
-	if (start(&master))
+	begin(&master, config);
+	if (start(&master)) {
 		status = master_supervise(&master);
-	else if (master.child_count && master.children[0].pid) {
+	} else if (master.child_count && master.children[0].pid) {
 		/* Only the database runs yet: stop it as it should be stopped. */
 		master.phase = MASTER_STOPPING;
 		master.stop_order = -1;
 		master_supervise(&master);
 	}
 	return status;
+}
+
+/* Children of the program before keep their slots if this one has the same scoreboard. */
+static void
+recognize_children(struct master *master)
+{
+	for (int i = 0; i < master->child_count; i++) {
+		struct child *child = &master->children[i];
+		bool same = child->foreign_slot >= 0 && child->pid &&
+		            atomic_load(&master->heritage.board->slots[child->foreign_slot].pid) == child->pid;
+		if (!same)
+			continue;
+		child->slot = child->foreign_slot;
+		child->foreign_slot = -1;
+	}
+}
+
+int
+run_resume(const struct config *config, int handover)
+{
+	static struct master master;
+	bool reverted, able;
+
+	begin(&master, config);
+	if (!handover_read(&master, handover, &reverted))
+		return 1;
+	able = prepare(&master) && edition_find_database(master.now, config->embedded ? master.embedded.url : NULL);
+	master.phase = MASTER_UP;
+	if (reverted)
+		upgrade_done(&master);
+	if (!able) {
+		upgrade_revert(&master);
+		upgrade_step(&master);
+		return 1;
+	}
+	recognize_children(&master);
+	master_reap(&master);
+	secrets_forget_used(config);
+	master_tell_address(&master);
+	log_info("master", reverted ? "the program before goes on" : "this program has taken over",
+	         LOG_TEXT("version", PACKAGE_VERSION), LOG_INT("generation", master.generation));
+	if (!reverted && !succession_begin(&master, SUCCESSION_UPGRADE)) {
+		upgrade_revert(&master);
+		upgrade_step(&master);
+	}
+	return master_supervise(&master);
 }

@@ -6,5 +6,7 @@ struct config;
 
 /* Serves until told to stop; returns the exit status. */
 int run_node(const struct config *config);
+/* The same in a program that a running master has become (upgrade.h): goes on with what the descriptor names. */
+int run_resume(const struct config *config, int handover);
 
 #endif

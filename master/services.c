@@ -10,9 +10,14 @@ const struct service_kind service_kinds[SERVICE_COUNT] = {
                         .main = worker_main,
                         .serves = true,
                         .needs_readiness = true,
+                        .succeeds = true,
                         .stop_signal = SIGTERM,
                         .stop_order = 0},
-    [SERVICE_KEEPER] =
-        {.name = "keeper", .main = keeper_main, .needs_readiness = true, .stop_signal = SIGTERM, .stop_order = 1},
+    [SERVICE_KEEPER] = {.name = "keeper",
+                        .main = keeper_main,
+                        .needs_readiness = true,
+                        .succeeds = true,
+                        .stop_signal = SIGTERM,
+                        .stop_order = 1},
     [SERVICE_POSTGRES] = {.name = "postgres", .stop_signal = SIGINT, .stop_order = 2},
 };

@@ -34,6 +34,8 @@ signals_init(void)
 	for (size_t i = 0; i < ARRAY_LENGTH(watched); i++)
 		sigaction(watched[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A program that became this one has blocked them for the while. */
+	sigprocmask(SIG_SETMASK, &action.sa_mask, NULL);
 }
 
 int
@@ -49,6 +51,15 @@ signals_take(int signal_number)
 
 	came[signal_number] = 0;
 	return taken;
+}
+
+bool
+signals_noted(void)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(watched); i++)
+		if (came[watched[i]])
+			return true;
+	return false;
 }
 
 void

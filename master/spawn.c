@@ -3,7 +3,9 @@
 #include "clock.h"
 #include "config.h"
 #include "confine.h"
+#include "crash.h"
 #include "landlock.h"
+#include "launch.h"
 #include "log.h"
 #include "master.h"
 #include "proctitle.h"
@@ -46,13 +48,18 @@ close_others(struct master *master)
 			close(master->children[i].status_fd);
 	close(master->lifeline[1]);
 	close(master->lock_fd);
+	if (master->control_fd >= 0)
+		close(master->control_fd);
+	if (master->previous_program >= 0)
+		close(master->previous_program);
+	launch_forget();
 }
 
 /* False: the kernel has no Landlock, which was said at the start. */
 static bool
-fence_files(const struct master *master, const char *database_url)
+fence_files(const struct master *master, const struct config *config, const char *database_url)
 {
-	bool done = landlock_version() && landlock_enter(master->config, database_url, master->folder);
+	bool done = landlock_version() && landlock_enter(config, database_url, master->folder);
 
 	if (!done && landlock_version())
 		log_warning("security", "Landlock cannot be used", LOG_TEXT("reason", strerror(errno)));
@@ -62,7 +69,7 @@ fence_files(const struct master *master, const char *database_url)
 static void
 enter_sandbox(struct master *master, const struct heritage *heritage, const struct service_kind *kind)
 {
-	const struct config *config = master->config;
+	const struct config *config = heritage->config;
 	const struct sandbox sandbox = {
 	    .slot = &heritage->board->slots[heritage->slot], .serves = kind->serves, .moves_files = *config->log_file};
 	bool fenced = false;
@@ -70,7 +77,7 @@ enter_sandbox(struct master *master, const struct heritage *heritage, const stru
 	if (config->sandbox) {
 		/* Becoming another user may have made it open to looks again. */
 		confine_memory();
-		fenced = fence_files(master, kind->serves ? heritage->database_url : heritage->direct_url);
+		fenced = fence_files(master, config, kind->serves ? heritage->database_url : heritage->direct_url);
 		if (!sandbox_enter(&sandbox)) {
 			log_error("security", "cannot start: the kernel refuses the list of system calls",
 			          LOG_TEXT("reason", strerror(errno)), LOG_TEXT("hint", "AGENTD_SANDBOX=off serves without it"));
@@ -88,6 +95,7 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	struct heritage heritage = master->heritage;
 	struct scoreboard_slot *slot;
 
+	edition_give(child->fresh && master->next ? master->next : master->now, &heritage);
 	signals_reset();
 	close_others(master);
 	if (!kind->main)
@@ -111,6 +119,7 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	atomic_store(&slot->pid, getpid());
 	atomic_store(&slot->state, PROCESS_STARTING);
 	atomic_store(&slot->heartbeat_us, clock_steady_us());
+	crash_catch(slot);
 	enter_sandbox(master, &heritage, kind);
 	exit(kind->main(&heritage));
 }
@@ -151,5 +160,7 @@ master_spawn(struct master *master, struct child *child)
 	child->status_fd = status[0];
 	child->ready = false;
 	child->started_us = clock_steady_us();
+	if (child->slot >= 0)
+		master->heritage.board->records[child->slot].started_us = clock_wall_us();
 	log_debug("master", "process started", LOG_TEXT("name", child->name), LOG_INT("child", pid));
 }

@@ -1,86 +1,45 @@
 /*
- * supervise.c - the master's loop: start what should run, notice what ended, stop in order.
+ * supervise.c - the master's loop: start what should run, notice what ended, do what a signal asks for.
  *
- * The phase moves in master_move() only: STARTING -> UP -> STOPPING -> STOPPED. Hang detection, reload and upgrade
- * belong here too: a heartbeat look at tick(), a new generation of children beside the old.
+ * The phase moves from STARTING to UP here, and on to STOPPING and STOPPED in stop.c. What a turn may change, each has a
+ * file of its own: reap.c, hang.c, succession.c, reload.c, upgrade.c, stop.c.
  */
 #include "clock.h"
 #include "config.h"
+#include "control.h"
 #include "log.h"
 #include "master.h"
+#include "notify.h"
 #include "sandbox.h"
 
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_MS = 1000, STOP_GRACE_S = 10 };
+enum { TICK_MS = 500, ALWAYS_WATCHED = 2 };
 
-static void
-master_move(struct master *master, enum master_phase phase)
+void
+master_tell_address(struct master *master)
 {
+	const struct edition *now = master->now;
+	struct scoreboard *board = master->heritage.board;
 	char url[LISTEN_ADDRESS_SIZE + 16];
 
-	master->phase = phase;
-	if (phase == MASTER_UP) {
-		snprintf(url, sizeof(url), "%s://%s\n", *master->config->tls_cert_file ? "https" : "http", master->address);
-		(void)!state_write(master->folder, "url", url);
-		log_info("master", "ready", LOG_SLICE("url", ((struct slice){url, strcspn(url, "\n")})),
-		         LOG_TEXT("environment", config_environment_name(master->config->environment)),
-		         LOG_INT("processes", master->child_count));
-	} else if (phase == MASTER_STOPPING) {
-		(void)!state_write(master->folder, "url", NULL);
-		atomic_store(&master->heritage.board->draining, true);
-		master->stop_order = -1;
-		/* The last holders of the socket are the workers, which take what is in its queue and close it. */
-		close(master->heritage.listen_fd);
-		log_info("master", "stopping");
-	} else if (phase == MASTER_STOPPED) {
-		log_info("master", "stopped");
-	}
+	snprintf(url, sizeof(url), "%s://%s\n", *now->config->tls_cert_file ? "https" : "http", now->address);
+	(void)!state_write(master->folder, "url", url);
+	snprintf(board->address, sizeof(board->address), "%.*s", (int)strcspn(url, "\n"), url);
+	atomic_store(&board->generation, master->generation);
 }
 
 static void
-signal_order(struct master *master, int order, int signal_number)
+get_up(struct master *master)
 {
-	for (int i = 0; i < master->child_count; i++) {
-		struct child *child = &master->children[i];
-		const struct service_kind *kind = &service_kinds[child->service];
-		if (child->pid && kind->stop_order == order)
-			kill(child->pid, signal_number ? signal_number : kind->stop_signal);
-	}
-}
-
-static bool
-order_is_gone(const struct master *master, int order)
-{
-	for (int i = 0; i < master->child_count; i++)
-		if (master->children[i].pid && service_kinds[master->children[i].service].stop_order == order)
-			return false;
-	return true;
-}
-
-/* One step of stopping: the next order when this one is gone, force when its time is up. */
-static void
-continue_stopping(struct master *master)
-{
-	int64_t now_us = clock_steady_us();
-	int64_t grace_s;
-
-	while (master->stop_order < 0 || order_is_gone(master, master->stop_order)) {
-		if (++master->stop_order >= SERVICE_COUNT) {
-			master_move(master, MASTER_STOPPED);
-			return;
-		}
-		grace_s = master->stop_order == 0 ? master->config->drain_timeout_s + 1 : STOP_GRACE_S;
-		master->stop_deadline_us = now_us + grace_s * 1000000;
-		signal_order(master, master->stop_order, 0);
-	}
-	if (now_us >= master->stop_deadline_us) {
-		log_warning("master", "processes did not stop in time and are killed", LOG_INT("order", master->stop_order));
-		signal_order(master, master->stop_order, SIGKILL);
-		master->stop_deadline_us = now_us + (int64_t)STOP_GRACE_S * 1000000;
-	}
+	master->phase = MASTER_UP;
+	master_tell_address(master);
+	notify_ready(master->heritage.board->address);
+	log_info("master", "ready", LOG_TEXT("url", master->heritage.board->address),
+	         LOG_TEXT("environment", config_environment_name(master->now->config->environment)),
+	         LOG_INT("processes", master->child_count));
 }
 
 static void
@@ -88,9 +47,11 @@ start_due(struct master *master)
 {
 	int64_t now_us = clock_steady_us();
 
-	for (int i = 0; i < master->child_count; i++)
-		if (!master->children[i].pid && master->children[i].start_us <= now_us)
-			master_spawn(master, &master->children[i]);
+	for (int i = 0; i < master->child_count; i++) {
+		struct child *child = &master->children[i];
+		if (!child->pid && !child->leaving && child->start_us <= now_us)
+			master_spawn(master, child);
+	}
 }
 
 static int
@@ -135,11 +96,12 @@ read_status(struct child *child)
 static void
 wait_for_news(struct master *master)
 {
-	struct pollfd fds[MASTER_CHILDREN_MAX + 1];
-	struct child *owners[MASTER_CHILDREN_MAX + 1];
-	nfds_t count = 1;
+	struct pollfd fds[MASTER_CHILDREN_MAX + ALWAYS_WATCHED];
+	struct child *owners[MASTER_CHILDREN_MAX + ALWAYS_WATCHED];
+	nfds_t count = ALWAYS_WATCHED;
 
 	fds[0] = (struct pollfd){.fd = signals_fd(), .events = POLLIN};
+	fds[1] = (struct pollfd){.fd = master->control_fd, .events = POLLIN};
 	for (int i = 0; i < master->child_count; i++)
 		if (master->children[i].status_fd >= 0) {
 			owners[count] = &master->children[i];
@@ -147,9 +109,11 @@ wait_for_news(struct master *master)
 		}
 	if (poll(fds, count, poll_timeout(master)) <= 0)
 		return;
-	for (nfds_t i = 1; i < count; i++)
+	for (nfds_t i = ALWAYS_WATCHED; i < count; i++)
 		if (fds[i].revents)
 			read_status(owners[i]);
+	if (fds[1].revents)
+		control_answer(master->control_fd);
 	signals_drain();
 }
 
@@ -162,9 +126,11 @@ obey_signals(struct master *master)
 	if (signals_take(SIGCHLD))
 		master_reap(master);
 	if (told && master->phase < MASTER_STOPPING)
-		master_move(master, MASTER_STOPPING);
+		stop_begin(master);
 	else if (told)
 		master->stop_deadline_us = clock_steady_us(); /* asked twice: no more patience */
+	master->reload_wanted = signals_take(SIGHUP) || master->reload_wanted;
+	master->upgrade_wanted = signals_take(SIGUSR2) || master->upgrade_wanted;
 }
 
 static void
@@ -189,6 +155,31 @@ follow_log_level(const struct master *master)
 	log_info("master", "the log level was changed", LOG_INT("level", told - 1));
 }
 
+/* One thing at a time: what was asked for meanwhile is done next, and once. */
+static void
+begin_wanted(struct master *master)
+{
+	if (master->phase != MASTER_UP || master->succession || master->upgrade_check)
+		return;
+	if (master->reload_wanted) {
+		reload_begin(master);
+	} else if (master->upgrade_wanted) {
+		master->upgrade_wanted = false;
+		upgrade_begin(master);
+	}
+}
+
+static void
+replace_wished(struct master *master)
+{
+	for (int i = 0; i < master->child_count && master->phase == MASTER_UP && !master->succession; i++) {
+		struct child *child = &master->children[i];
+		if (child->slot >= 0 && !child->leaving &&
+		    atomic_exchange(&master->heritage.board->slots[child->slot].replace, false))
+			succession_replace(master, child);
+	}
+}
+
 int
 master_supervise(struct master *master)
 {
@@ -199,10 +190,19 @@ master_supervise(struct master *master)
 		follow_log_level(master);
 		report_refusals(master);
 		obey_signals(master);
+		hang_look(master);
 		if (master->phase == MASTER_STARTING && all_ready(master))
-			master_move(master, MASTER_UP);
+			get_up(master);
+		begin_wanted(master);
+		replace_wished(master);
+		if (master->phase == MASTER_UP) {
+			succession_step(master);
+			upgrade_step(master);
+		}
+		children_bury(master);
+		notify_alive(master);
 		if (master->phase == MASTER_STOPPING)
-			continue_stopping(master);
+			stop_continue(master);
 	}
 	return 0;
 }

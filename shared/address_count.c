@@ -8,9 +8,9 @@
  */
 #include "address_count.h"
 #include "process_lock.h"
+#include "shared_memory.h"
 
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 enum { STRIPES = 64, ENTRIES_MIN = 64, ROOM = 2 };
 
@@ -31,26 +31,25 @@ struct address_count {
 	struct entry *entries;  /* shared, [owner][stripe][size] */
 	int owners;
 	size_t size; /* entries of a stripe: a power of two */
-	size_t mapped;
 };
 
 struct address_count *
 address_count_new(int owners, size_t connections)
 {
 	struct address_count *table;
-	size_t size = ENTRIES_MIN, head, mapped;
+	size_t size = ENTRIES_MIN, head;
 	char *shared;
+	bool adopted;
 
 	while (size * STRIPES < connections * ROOM)
 		size *= 2;
 	/* The entries begin on a page of their own, so that what is never used costs nothing. */
 	head = (STRIPES * sizeof(pthread_mutex_t) + (size_t)owners * sizeof(struct part) + 4095) / 4096 * 4096;
-	mapped = head + (size_t)owners * STRIPES * size * sizeof(struct entry);
-	shared = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (shared == MAP_FAILED)
+	shared = shared_memory_map("addresses 1", head + (size_t)owners * STRIPES * size * sizeof(struct entry), &adopted);
+	if (!shared)
 		return NULL;
-	if (!process_locks_init((pthread_mutex_t *)(void *)shared, STRIPES)) {
-		munmap(shared, mapped);
+	if (!adopted && !process_locks_init((pthread_mutex_t *)(void *)shared, STRIPES)) {
+		shared_memory_unmap(shared);
 		return NULL;
 	}
 	table = mem_alloc(sizeof(*table));
@@ -58,8 +57,7 @@ address_count_new(int owners, size_t connections)
 	                                .parts = (struct part *)(void *)(shared + STRIPES * sizeof(pthread_mutex_t)),
 	                                .entries = (struct entry *)(void *)(shared + head),
 	                                .owners = owners,
-	                                .size = size,
-	                                .mapped = mapped};
+	                                .size = size};
 	return table;
 }
 
@@ -68,7 +66,7 @@ address_count_free(struct address_count *table)
 {
 	if (!table)
 		return;
-	munmap(table->locks, table->mapped);
+	shared_memory_unmap(table->locks);
 	free(table);
 }
 

@@ -96,6 +96,10 @@ void config_get(const struct config *config, enum config_setting setting, struct
 /* The rules that involve more than one setting: what is wrong after the change and was not before. */
 void config_check_change(const struct config *before, const struct config *after, struct config_errors *errors_r);
 
+/* In what a reload has read: takes the values of settings that only a start reads from `now`; names of those that differ,
+ * with commas. */
+void config_keep_fixed(const struct config *now, struct config *next, struct buf *names);
+
 const char *config_environment_name(enum environment environment);
 
 /*

@@ -38,6 +38,28 @@ text_member(struct config *config, enum config_setting setting)
 	return (const char **)(void *)((char *)config + config_rows[setting].offset);
 }
 
+void
+config_keep_fixed(const struct config *now, struct config *next, struct buf *names)
+{
+	for (int i = 0; i < SETTING_COUNT; i++) {
+		const struct config_row *row = &config_rows[i];
+		struct buf was = {0}, is = {0}, why = {0};
+
+		if (row->flags & CONFIG_FIXED) {
+			config_value_write(row, now, &was);
+			config_value_write(row, next, &is);
+			if (!slice_equal(buf_slice(&was), buf_slice(&is))) {
+				buf_add_byte(&was, '\0');
+				INVARIANT(config_value_parse(row, was.data, next, &why));
+				buf_printf(names, "%s" CONFIG_PREFIX "%s", names->len ? ", " : "", row->name);
+			}
+		}
+		buf_free(&was);
+		buf_free(&is);
+		buf_free(&why);
+	}
+}
+
 static bool
 is_own_text(enum config_setting setting)
 {

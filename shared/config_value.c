@@ -37,7 +37,7 @@ const char *const config_environments[] = {[ENVIRONMENT_DEVELOPMENT] = "developm
                                            NULL};
 
 /* The words of config.def's flags column. */
-enum { SECRET = CONFIG_SECRET, REQUIRED = CONFIG_REQUIRED, PLANNED = CONFIG_PLANNED, PLAIN = CONFIG_PLAIN_NAME, LINES = CONFIG_LINES, RUNTIME = CONFIG_RUNTIME };
+enum { SECRET = CONFIG_SECRET, REQUIRED = CONFIG_REQUIRED, PLANNED = CONFIG_PLANNED, PLAIN = CONFIG_PLAIN_NAME, LINES = CONFIG_LINES, RUNTIME = CONFIG_RUNTIME, FIXED = CONFIG_FIXED };
 
 #define BOUNDS_INT(low, high) .min = (low), .max = (high)
 #define BOUNDS_TEXT(low, high) .min = (low), .max = (high)

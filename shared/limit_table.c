@@ -19,11 +19,11 @@
  */
 #include "limit_private.h"
 #include "process_lock.h"
+#include "shared_memory.h"
 
 #include <errno.h>
 #include <stdalign.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 enum { SLOTS = 16, LOCKS = 64, SUBJECTS_PER_BUCKET = 4 };
 
@@ -42,7 +42,6 @@ struct shared {
 /* Private to each process: a worker that writes where it should not cannot mislead the others about the size. */
 struct limit_table {
 	struct shared *shared;
-	size_t size;
 	size_t buckets; /* a power of two */
 };
 
@@ -59,7 +58,8 @@ limit_table_new(size_t subjects)
 {
 	struct limit_table *table;
 	struct shared *shared;
-	size_t buckets = 1, size;
+	size_t buckets = 1;
+	bool adopted;
 
 	if (subjects > SIZE_MAX / sizeof(struct bucket) / 2) {
 		errno = ENOMEM;
@@ -67,16 +67,15 @@ limit_table_new(size_t subjects)
 	}
 	while (buckets * SUBJECTS_PER_BUCKET < subjects)
 		buckets *= 2;
-	size = sizeof(*shared) + buckets * sizeof(struct bucket);
-	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	shared = shared_memory_map("limits 1", sizeof(*shared) + buckets * sizeof(struct bucket), &adopted);
+	if (!shared)
 		return NULL;
-	if (!process_locks_init(shared->locks, LOCKS)) {
-		munmap(shared, size);
+	if (!adopted && !process_locks_init(shared->locks, LOCKS)) {
+		shared_memory_unmap(shared);
 		return NULL;
 	}
 	table = mem_alloc(sizeof(*table));
-	*table = (struct limit_table){shared, size, buckets};
+	*table = (struct limit_table){shared, buckets};
 	return table;
 }
 
@@ -85,7 +84,7 @@ limit_table_free(struct limit_table *table)
 {
 	if (!table)
 		return;
-	munmap(table->shared, table->size);
+	shared_memory_unmap(table->shared);
 	free(table);
 }
 

@@ -1,17 +1,15 @@
 /* scoreboard.c - see scoreboard.h. */
 #include "scoreboard.h"
-
-#include <sys/mman.h>
+#include "shared_memory.h"
 
 struct scoreboard *
 scoreboard_new(int slot_count)
 {
-	struct scoreboard *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct scoreboard *board = shared_memory_map(SCOREBOARD_MEMORY, sizeof(*board), NULL);
 
-	if (board == MAP_FAILED)
-		return NULL;
 	INVARIANT(slot_count <= SCOREBOARD_SLOTS_MAX);
-	board->slot_count = slot_count;
+	if (board && !board->slot_count)
+		board->slot_count = slot_count;
 	return board;
 }
 

@@ -2,8 +2,9 @@
  * scoreboard.h - what the processes of one node show each other, in shared memory.
  *
  * The master maps it before the first fork. A slot is written only by the process that owns it; the master and
- * `agentd status` read it and trust nothing in it. The ready board is the exception: any process may say that a queue
- * has work, and everyone who waits for that queue looks. Nothing blocks.
+ * `agentd status` read it and trust nothing in it. Two exceptions: any process may say on the ready board that a queue
+ * has work, and everyone who waits for that queue looks; and the keeper may wish that a process is replaced. Nothing
+ * blocks.
  */
 #ifndef AGENTD_SCOREBOARD_H
 #define AGENTD_SCOREBOARD_H
@@ -13,7 +14,13 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-enum { SCOREBOARD_SLOTS_MAX = 272, SCOREBOARD_QUEUES = 4096, SCOREBOARD_TEXT = 64 };
+enum {
+	SCOREBOARD_SLOTS_MAX = 544,
+	SCOREBOARD_QUEUES = 4096,
+	SCOREBOARD_TEXT = 64,
+	SCOREBOARD_FRAMES = 24,
+	SCOREBOARD_END = 160
+};
 
 enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_READY, PROCESS_DRAINING };
 
@@ -32,11 +39,33 @@ struct scoreboard_slot {
 	char request[SCOREBOARD_TEXT];  /* id of the request being worked on: a crash names it */
 	char endpoint[SCOREBOARD_TEXT]; /* its method and path template */
 	char stage[16];
+	_Atomic bool replace; /* the keeper's wish: another process in its place, and this one to finish and leave */
+
+	/* Written by the process as it crashes (master/crash.c): addresses are the master's too, which forked it. */
+	int crash_signal;
+	uintptr_t crash_at;
+	int crash_frame_count;
+	uintptr_t crash_frames[SCOREBOARD_FRAMES];
+};
+
+/* What the master remembers of the processes that had a slot. Written by the master only. */
+struct scoreboard_record {
+	int generation; /* 1 is what was started first; each reload and upgrade is one more */
+	int restarts;   /* ends that nobody asked for */
+	int hangs;      /* how many of them because it did not move */
+	int64_t started_us;
+	int64_t ended_us; /* wall clock; 0: never */
+	char last_end[SCOREBOARD_END];
 };
 
 struct scoreboard {
+	char version[24]; /* of the program that made it */
+	char node[40]; /* id of the node, for as long as it runs: a UUID */
+	pid_t master;
+	char address[80]; /* where it listens */
+	_Atomic int generation;
 	int64_t started_us; /* wall clock */
-	int slot_count;
+	int slot_count;     /* two generations of processes fit */
 	_Atomic int nodes;               /* of the cluster that are alive, this one included; 0: not known yet */
 	_Atomic int others_with_redis;   /* for how many of the others Redis counts limits */
 	_Atomic int64_t clock_offset_us; /* from clock_mono_us to the time that the nodes share: Redis's, or the wall clock's */
@@ -46,9 +75,13 @@ struct scoreboard {
 	/* Grows when a queue of that hash gets work: a waiter that saw a number looks again when it has changed. */
 	_Atomic uint32_t ready[SCOREBOARD_QUEUES];
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS_MAX];
+	struct scoreboard_record records[SCOREBOARD_SLOTS_MAX];
 };
 
-/* Maps a board of zeros. NULL: errno says why. */
+/* The name under which it is shared (shared_memory.h). */
+#define SCOREBOARD_MEMORY "scoreboard 1"
+
+/* Maps a board of zeros, or the one that was adopted. NULL: errno says why. */
 MUST_CHECK struct scoreboard *scoreboard_new(int slot_count);
 
 /* The entry of the ready board for a tenant's queue. */

@@ -6,8 +6,7 @@
  */
 #include "throttle.h"
 #include "process_lock.h"
-
-#include <sys/mman.h>
+#include "shared_memory.h"
 
 enum { SLOTS = 16, SUBJECTS_PER_BUCKET = 8 };
 
@@ -28,7 +27,6 @@ struct shared {
 /* Private to each process, as in limit.c. */
 struct throttle_table {
 	struct shared *shared;
-	size_t size;
 	size_t buckets; /* a power of two */
 };
 
@@ -37,20 +35,20 @@ throttle_table_new(size_t subjects)
 {
 	struct throttle_table *table;
 	struct shared *shared;
-	size_t buckets = 1, size;
+	size_t buckets = 1;
+	bool adopted;
 
 	while (buckets * SUBJECTS_PER_BUCKET < subjects)
 		buckets *= 2;
-	size = sizeof(*shared) + buckets * SLOTS * sizeof(struct entry);
-	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	shared = shared_memory_map("throttle 1", sizeof(*shared) + buckets * SLOTS * sizeof(struct entry), &adopted);
+	if (!shared)
 		return NULL;
-	if (!process_locks_init(&shared->lock, 1)) {
-		munmap(shared, size);
+	if (!adopted && !process_locks_init(&shared->lock, 1)) {
+		shared_memory_unmap(shared);
 		return NULL;
 	}
 	table = mem_alloc(sizeof(*table));
-	*table = (struct throttle_table){shared, size, buckets};
+	*table = (struct throttle_table){shared, buckets};
 	return table;
 }
 
@@ -59,7 +57,7 @@ throttle_table_free(struct throttle_table *table)
 {
 	if (!table)
 		return;
-	munmap(table->shared, table->size);
+	shared_memory_unmap(table->shared);
 	free(table);
 }
 

@@ -8,6 +8,7 @@
 #include "jwt.h"
 #include "openapi.h"
 #include "rows.h"
+#include "scoreboard_text.h"
 
 #include <unistd.h>
 
@@ -124,40 +125,6 @@ api_docs(struct request *request)
 	return constant(request, SLICE(docs_page));
 }
 
-static void
-write_certificate(struct json_writer *writer, int64_t expires_s)
-{
-	char text[CLOCK_RFC3339_SIZE];
-
-	if (!expires_s)
-		return;
-	clock_format(expires_s * 1000000, text);
-	json_write_member_text(writer, "certificate_expires_at", text);
-}
-
-static void
-write_processes(struct json_writer *writer, const struct scoreboard *board)
-{
-	int64_t now_us = clock_steady_us();
-
-	json_write_key(writer, "workers");
-	json_write_array_open(writer);
-	for (int i = 0; i < board->slot_count; i++) {
-		const struct scoreboard_slot *slot = &board->slots[i];
-		json_write_object_open(writer);
-		json_write_member_text(writer, "name", slot->name);
-		json_write_member_int(writer, "pid", atomic_load(&slot->pid));
-		json_write_member_text(writer, "state", scoreboard_state_name(atomic_load(&slot->state)));
-		json_write_member_int(writer, "connections", atomic_load(&slot->connections));
-		json_write_member_int(writer, "in_flight", atomic_load(&slot->in_flight));
-		json_write_member_int(writer, "requests", (int64_t)atomic_load(&slot->requests));
-		json_write_member_int(writer, "heartbeat_age_ms", (now_us - atomic_load(&slot->heartbeat_us)) / 1000);
-		write_certificate(writer, atomic_load(&slot->tls_expires_s));
-		json_write_object_close(writer);
-	}
-	json_write_array_close(writer);
-}
-
 void
 api_status_finish(struct request *request, struct call *call, const struct db_result *result)
 {
@@ -169,7 +136,8 @@ api_status_finish(struct request *request, struct call *call, const struct db_re
 	json_write_object_open(&writer);
 	json_write_member_text(&writer, "version", PACKAGE_VERSION);
 	json_write_member_text(&writer, "environment", config_environment_name(heritage->config->environment));
-	write_processes(&writer, heritage->board);
+	json_write_key(&writer, "workers");
+	scoreboard_write_processes(&writer, heritage->board);
 	call_finish(request, call, result);
 	/* Both are objects: this one stays open and takes the members of that one. */
 	buf_add_byte(&head, ',');

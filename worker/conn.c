@@ -17,7 +17,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16384, BUFFER_KEEP = 4096, LINGER_US = 2000000, LINGER_BYTES = 1 << 20, STREAM_ROOM = 1 << 18 };
+enum { READ_SIZE = 16384, BUFFER_KEEP = 4096, LINGER_US = 2000000, LINGER_BYTES = 1 << 20, STREAM_ROOM = 1 << 18, DRAIN_IDLE_US = 1000000 };
 
 static void conn_continue(struct conn *conn);
 
@@ -427,13 +427,34 @@ conn_retime(struct worker *worker)
 	}
 }
 
+/*
+ * Between two requests, and for long enough: a request that is on its way to a connection that closes is lost to its
+ * client, so who is busy gets "Connection: close" with the next answer instead, and who has just come is waited for.
+ */
+static bool
+may_close(const struct conn *conn, int64_t now_us)
+{
+	bool between = conn->wait == CONN_WAIT_IDLE || (conn->wait == CONN_WAIT_HEAD && conn->in.len == 0);
+	int64_t since_us = conn->deadline_us - wait_time_us(conn->worker, conn->wait);
+	struct pollfd look = {.fd = conn->fd, .events = POLLIN};
+
+	return between && now_us - since_us >= DRAIN_IDLE_US && poll(&look, 1, 0) == 0;
+}
+
 void
 conn_drain(struct worker *worker)
 {
-	struct conn *conn;
+	static const enum conn_wait waits[] = {CONN_WAIT_IDLE, CONN_WAIT_HEAD};
+	int64_t now_us = clock_mono_us();
 
-	while ((conn = TAILQ_FIRST(&worker->conns[CONN_WAIT_IDLE])))
-		conn_free(conn);
+	for (size_t i = 0; i < ARRAY_LENGTH(waits); i++) {
+		struct conn *conn, *next;
+		for (conn = TAILQ_FIRST(&worker->conns[waits[i]]); conn; conn = next) {
+			next = TAILQ_NEXT(conn, entry);
+			if (may_close(conn, now_us))
+				conn_free(conn);
+		}
+	}
 }
 
 void

@@ -60,9 +60,9 @@ bool conn_has_room(const struct conn *conn);
 bool conn_is_gone(const struct conn *conn);
 /* Looks at deadlines; called by the worker's tick. */
 void conn_tick(struct worker *worker, int64_t now_us);
-/* Closes what is idle; for draining. */
 /* The settings of times have changed: nobody waits longer than they say now. */
 void conn_retime(struct worker *worker);
+/* For draining, on every tick: closes who is between two requests and has been so for a second. */
 void conn_drain(struct worker *worker);
 /* Closes everything at once. */
 void conn_close_all(struct worker *worker);

@@ -1,0 +1,50 @@
+/*
+ * edition.h - what one reading of the settings makes: the configuration, the listening socket, the secrets in use.
+ *
+ * A reload makes another edition beside the one that serves, and either takes its place or is freed. Functions may block
+ * on the disk; messages go to standard error.
+ */
+#ifndef AGENTD_EDITION_H
+#define AGENTD_EDITION_H
+
+#include "base.h"
+#include "listen.h"
+
+struct audit_keys;
+struct config;
+struct heritage;
+struct state_user;
+
+struct edition {
+	const struct config *config;
+	struct config *owned; /* the same, if it is to be freed with the edition */
+	int listen_fd;
+	char host[256]; /* as the settings named it */
+	int port;
+	char address[LISTEN_ADDRESS_SIZE];
+	char *database_url; /* NULL until it is known */
+	char *secret;
+	struct audit_keys *audit_keys;
+};
+
+/* Of the settings; nothing is opened yet. */
+MUST_CHECK struct edition *edition_new(const struct config *config, struct config *owned);
+/* Opens the log file, as the user who serves. */
+MUST_CHECK bool edition_open_log(const struct edition *edition, const struct state_user *user);
+/* The secret of the settings, or that of the folder. */
+MUST_CHECK bool edition_find_secret(struct edition *edition, const char *folder);
+/* Opens the socket: what was handed to the program (systemd), what `before` has if it is the same place, or a new one. */
+MUST_CHECK bool edition_listen(struct edition *edition, const struct edition *before);
+/* The database of the settings; embedded: the url of that. */
+MUST_CHECK bool edition_find_database(struct edition *edition, const char *embedded_url);
+/* Nobody listens there any more, as far as the master is concerned. */
+void edition_close(struct edition *edition);
+/* What a child gets of it. */
+void edition_give(const struct edition *edition, struct heritage *heritage);
+/* Wipes, closes the socket unless `other` has the same, and frees. NULL is fine. */
+void edition_free(struct edition *edition, const struct edition *other);
+
+/* worker processes that the settings ask for */
+int edition_workers(const struct edition *edition);
+
+#endif

@@ -1,0 +1,235 @@
+/* handover.c - see handover.h. */
+#include "handover.h"
+#include "buf.h"
+#include "launch.h"
+#include "master.h"
+#include "shared_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LAYOUT = 1, TEXT_MAX = 1 << 20 };
+
+static void
+stay_open(int fd, bool open)
+{
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, open ? 0 : FD_CLOEXEC);
+}
+
+struct writing {
+	struct buf text;
+	bool open;
+};
+
+static void
+each_memory(void *arg, const char *name, int fd)
+{
+	struct writing *writing = arg;
+
+	stay_open(fd, writing->open);
+	buf_printf(&writing->text, "memory %d %s\n", fd, name);
+}
+
+/* Names every descriptor, and has it stay open or not. */
+static void
+write_descriptors(const struct master *master, struct writing *writing)
+{
+	const struct edition *now = master->now;
+	int program = launch_program();
+
+	stay_open(now->listen_fd, writing->open);
+	buf_printf(&writing->text, "listen %d %d %s %s\n", now->listen_fd, now->port, now->host, now->address);
+	stay_open(master->lock_fd, writing->open);
+	stay_open(master->lifeline[0], writing->open);
+	stay_open(master->lifeline[1], writing->open);
+	buf_printf(&writing->text, "lock %d\nlifeline %d %d\n", master->lock_fd, master->lifeline[0], master->lifeline[1]);
+	stay_open(program, writing->open);
+	buf_printf(&writing->text, "program %d\n", program);
+	shared_memory_each(each_memory, writing);
+	for (int i = 0; i < master->heritage.board->slot_count; i++) {
+		stay_open(master->heritage.wake_fds[i], writing->open);
+		buf_printf(&writing->text, "wake %d\n", master->heritage.wake_fds[i]);
+	}
+}
+
+static void
+write_children(const struct master *master, struct writing *writing)
+{
+	for (int i = 0; i < master->child_count; i++) {
+		const struct child *child = &master->children[i];
+		stay_open(child->status_fd, writing->open);
+		buf_printf(&writing->text, "child %d %d %d %d %d %d %d %d %d %d %lld %lld\n", (int)child->service, child->index,
+		           child->slot >= 0 ? child->slot : child->foreign_slot, (int)child->pid, child->status_fd,
+		           child->generation, child->leaving, child->ready, child->restarts, child->backoff_ms,
+		           (long long)child->started_us, (long long)child->leave_deadline_us);
+	}
+}
+
+static struct buf
+describe(const struct master *master, bool reverted, bool open)
+{
+	struct writing writing = {.open = open};
+
+	buf_printf(&writing.text, "agentd %d\npid %d\nreverted %d\ngeneration %d\nhash ", LAYOUT, (int)getpid(), reverted,
+	           master->generation);
+	for (size_t i = 0; i < sizeof(master->heritage.hash_key); i++)
+		buf_printf(&writing.text, "%02x", master->heritage.hash_key[i]);
+	buf_add_byte(&writing.text, '\n');
+	write_descriptors(master, &writing);
+	write_children(master, &writing);
+	return writing.text;
+}
+
+int
+handover_write(const struct master *master, bool reverted)
+{
+	int fd = memfd_create("agentd handover", 0), problem;
+	struct buf text = describe(master, reverted, true);
+
+	if (fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len && lseek(fd, 0, SEEK_SET) == 0) {
+		buf_free(&text);
+		return fd;
+	}
+	problem = errno;
+	buf_free(&text);
+	handover_withdraw(master, fd);
+	errno = problem;
+	return -1;
+}
+
+void
+handover_withdraw(const struct master *master, int fd)
+{
+	struct buf text = describe(master, false, false);
+
+	buf_free(&text);
+	if (fd >= 0)
+		close(fd);
+}
+
+struct reading {
+	struct master *master;
+	int layout, pid, slots;
+	bool reverted;
+};
+
+static void
+read_hash(struct master *master, const char *hex)
+{
+	for (size_t i = 0; i < sizeof(master->heritage.hash_key); i++) {
+		unsigned byte = 0;
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+			return;
+		master->heritage.hash_key[i] = (uint8_t)byte;
+	}
+}
+
+static void
+read_child(struct master *master, const char *line)
+{
+	struct child child = {.slot = -1, .foreign_slot = -1};
+	int service = -1, pid = 0, leaving = 0, ready = 0;
+	long long started = 0, deadline = 0;
+
+	if (sscanf(line, "child %d %d %d %d %d %d %d %d %d %d %lld %lld", &service, &child.index, &child.foreign_slot, &pid,
+	           &child.status_fd, &child.generation, &leaving, &ready, &child.restarts, &child.backoff_ms, &started,
+	           &deadline) != 12 ||
+	    service < 0 || service >= SERVICE_COUNT || master->child_count == MASTER_CHILDREN_MAX)
+		return;
+	child.service = (enum service)service;
+	child.pid = pid;
+	child.leaving = leaving;
+	child.ready = child.was_ready = ready;
+	child.started_us = started;
+	child.leave_deadline_us = deadline;
+	child_name(&child);
+	stay_open(child.status_fd, false);
+	master->children[master->child_count++] = child;
+}
+
+static void
+read_listen(struct edition *now, const char *line)
+{
+	if (sscanf(line, "listen %d %d %255s %79s", &now->listen_fd, &now->port, now->host, now->address) == 4)
+		stay_open(now->listen_fd, false);
+}
+
+static void
+read_wake(struct reading *reading, int fd)
+{
+	struct heritage *heritage = &reading->master->heritage;
+
+	heritage->wake_fds = mem_grow(heritage->wake_fds, (size_t)(reading->slots + 1) * sizeof(int));
+	heritage->wake_fds[reading->slots++] = fd;
+	stay_open(fd, false);
+}
+
+static void
+read_line(struct reading *reading, const char *line)
+{
+	struct master *master = reading->master;
+	char text[64];
+	int a, b;
+
+	if (sscanf(line, "memory %d %63[^\n]", &a, text) == 2) {
+		stay_open(a, false);
+		shared_memory_adopt(text, a);
+	} else if (sscanf(line, "wake %d", &a) == 1) {
+		read_wake(reading, a);
+	} else if (sscanf(line, "lifeline %d %d", &a, &b) == 2) {
+		master->lifeline[0] = a;
+		master->lifeline[1] = b;
+		stay_open(a, false);
+		stay_open(b, false);
+	} else if (sscanf(line, "lock %d", &a) == 1) {
+		master->lock_fd = a;
+		stay_open(a, false);
+	} else if (sscanf(line, "program %d", &a) == 1) {
+		master->previous_program = a;
+		stay_open(a, false);
+	} else if (sscanf(line, "generation %d", &a) == 1) {
+		master->generation = a;
+	} else if (sscanf(line, "reverted %d", &a) == 1) {
+		reading->reverted = a;
+	} else if (sscanf(line, "hash %63s", text) == 1) {
+		read_hash(master, text);
+	} else if (strncmp(line, "child ", 6) == 0) {
+		read_child(master, line);
+	} else if (strncmp(line, "listen ", 7) == 0) {
+		read_listen(master->now, line);
+	} else if (sscanf(line, "agentd %d", &a) == 1) {
+		reading->layout = a;
+	} else if (sscanf(line, "pid %d", &a) == 1) {
+		reading->pid = a;
+	}
+}
+
+bool
+handover_read(struct master *master, int fd, bool *reverted_r)
+{
+	struct reading reading = {.master = master};
+	struct stat status;
+	char *text = NULL, *next, *line;
+	ssize_t got = -1;
+
+	master->lock_fd = master->lifeline[0] = master->lifeline[1] = master->previous_program = -1;
+	if (fstat(fd, &status) == 0 && status.st_size > 0 && status.st_size < TEXT_MAX) {
+		text = mem_zero((size_t)status.st_size + 1);
+		got = pread(fd, text, (size_t)status.st_size, 0);
+	}
+	close(fd);
+	for (next = text; got > 0 && (line = strsep(&next, "\n"));)
+		read_line(&reading, line);
+	free(text);
+	master->slots = reading.slots;
+	*reverted_r = reading.reverted;
+	if (reading.layout == LAYOUT && reading.pid == getpid() && master->now->listen_fd >= 0 && master->lock_fd >= 0 &&
+	    master->lifeline[1] >= 0 && reading.slots > 0)
+		return true;
+	fputs("agentd: --resume is for a running agentd that becomes a newer one (`kill -USR2`), not for a shell.\n", stderr);
+	return false;
+}

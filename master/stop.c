@@ -1,0 +1,72 @@
+/* stop.c - the end of a node: services in their order, each with a deadline. */
+#include "clock.h"
+#include "config.h"
+#include "log.h"
+#include "master.h"
+#include "notify.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+enum { STOP_GRACE_S = 10 };
+
+static void
+signal_order(struct master *master, int order, int signal_number)
+{
+	for (int i = 0; i < master->child_count; i++) {
+		struct child *child = &master->children[i];
+		const struct service_kind *kind = &service_kinds[child->service];
+		if (child->pid && kind->stop_order == order)
+			kill(child->pid, signal_number ? signal_number : kind->stop_signal);
+	}
+}
+
+static bool
+order_is_gone(const struct master *master, int order)
+{
+	for (int i = 0; i < master->child_count; i++)
+		if (master->children[i].pid && service_kinds[master->children[i].service].stop_order == order)
+			return false;
+	return true;
+}
+
+void
+stop_begin(struct master *master)
+{
+	notify_send("STOPPING=1\nSTATUS=finishing what is in flight");
+	(void)!state_write(master->folder, "url", NULL);
+	if (master->heritage.board)
+		atomic_store(&master->heritage.board->draining, true);
+	master->phase = MASTER_STOPPING;
+	master->stop_order = -1;
+	/* The last holders of the socket are the workers, which take what is in its queue and close it. */
+	if (master->next && master->next->listen_fd != master->now->listen_fd)
+		edition_close(master->next);
+	edition_close(master->now);
+	if (master->upgrade_check)
+		kill(master->upgrade_check, SIGKILL);
+	log_info("master", "stopping");
+}
+
+void
+stop_continue(struct master *master)
+{
+	int64_t now_us = clock_steady_us();
+	int64_t grace_s;
+
+	while (master->stop_order < 0 || order_is_gone(master, master->stop_order)) {
+		if (++master->stop_order >= SERVICE_COUNT) {
+			master->phase = MASTER_STOPPED;
+			log_info("master", "stopped");
+			return;
+		}
+		grace_s = master->stop_order == 0 ? master->now->config->drain_timeout_s + 1 : STOP_GRACE_S;
+		master->stop_deadline_us = now_us + grace_s * 1000000;
+		signal_order(master, master->stop_order, 0);
+	}
+	if (now_us >= master->stop_deadline_us) {
+		log_warning("master", "processes did not stop in time and are killed", LOG_INT("order", master->stop_order));
+		signal_order(master, master->stop_order, SIGKILL);
+		master->stop_deadline_us = now_us + (int64_t)STOP_GRACE_S * 1000000;
+	}
+}
