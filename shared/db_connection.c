@@ -7,6 +7,7 @@
  */
 #include "clock.h"
 #include "crypto.h"
+#include "db_hosts.h"
 #include "db_private.h"
 #include "log.h"
 
@@ -83,10 +84,17 @@ connection_lose(struct db_connection *connection, enum db_status status, const c
 void
 db_connection_start(struct db_connection *connection)
 {
-	const char *keywords[] = {"dbname", "application_name", "client_encoding", NULL};
-	const char *values[] = {connection->db->url, connection->db->application_name, "UTF8", NULL};
+	/* What comes later wins, and an empty value does not count. */
+	const char *keywords[] = {"dbname", "application_name", "client_encoding", "host", "hostaddr", "port", NULL};
+	const char *values[] = {connection->db->url, connection->db->application_name, "UTF8", NULL, NULL, NULL, NULL};
+	struct db_hosts hosts;
 
+	db_hosts_turn(connection->db->url, connection->db->first_host, &hosts);
+	values[3] = hosts.host;
+	values[4] = hosts.hostaddr;
+	values[5] = hosts.port;
 	connection->conn = PQconnectStartParams(keywords, values, 1);
+	db_hosts_clear(&hosts);
 	INVARIANT(connection->conn);
 	connection_move(connection, DB_CONNECTION_CONNECTING);
 	if (PQstatus(connection->conn) == CONNECTION_BAD) {
@@ -455,6 +463,15 @@ db_connection_send(struct db_connection *connection, struct db_execution *execut
 		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 }
 
+/* Nothing comes from that host any more: others are tried first from now on. */
+static void
+leave_host(struct db_connection *connection)
+{
+	const char *host = PQhost(connection->conn), *port = PQport(connection->conn);
+
+	connection->db->first_host = db_hosts_after(connection->db->url, host ? host : "", port ? port : "");
+}
+
 void
 db_connection_tick(struct db_connection *connection, int64_t now_us)
 {
@@ -464,9 +481,12 @@ db_connection_tick(struct db_connection *connection, int64_t now_us)
 		if (now_us >= connection->retry_us)
 			db_connection_start(connection);
 	} else if (connection->state != DB_CONNECTION_UP) {
-		if (now_us >= connection->deadline_us)
+		if (now_us >= connection->deadline_us) {
+			leave_host(connection);
 			connection_lose(connection, DB_UNAVAILABLE, "PostgreSQL did not answer in time");
+		}
 	} else if (oldest && now_us >= oldest->deadline_us) {
+		leave_host(connection);
 		connection_lose(connection, DB_TIMEOUT, "a statement got no answer in time");
 	}
 }

@@ -93,6 +93,7 @@ struct db {
 	struct event_base *base;
 	struct db_options options;
 	char *url;
+	int first_host; /* of those in url: with which attempts to connect begin (db_hosts.h) */
 	char *application_name;
 	struct db_connection *connections;
 	struct event *dispatch;

@@ -11,8 +11,11 @@
 #include "uuid.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct db_fixture fixture;
 
@@ -405,6 +408,41 @@ test_server_that_hangs_times_out(void **state UNUSED)
 	assert_int_equal(after->status, DB_OK);
 }
 
+/* A port that takes connections and never says anything. */
+static int
+listen_in_silence(int *fd_r)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(address);
+
+	*fd_r = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(*fd_r, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(*fd_r, 8), 0);
+	assert_int_equal(getsockname(*fd_r, (struct sockaddr *)&address, &length), 0);
+	return ntohs(address.sin_port);
+}
+
+static void
+test_host_that_is_silent_is_left_for_the_next(void **state UNUSED)
+{
+	struct db_options options = db_fixture_options();
+	int fd, port = listen_in_silence(&fd);
+	struct db_answer *answer;
+	char url[500];
+
+	snprintf(url, sizeof(url), "%s host='127.0.0.1,%s' port='%d,%s' target_session_attrs=read-write", fixture.url,
+	         PQhost((PGconn *)fixture.sql), port, PQport((PGconn *)fixture.sql));
+	options.url = url;
+	options.pool_size = 1;
+	options.connect_timeout_ms = 1500; /* all statements are prepared within this time too */
+	fixture.db = db_new(fixture.base, &options);
+	db_fixture_run(&fixture, is_ready, fixture.db);
+	answer = ASK(DATABASE_PING);
+	db_fixture_wait(&fixture);
+	close(fd);
+	assert_int_equal(answer->status, DB_OK);
+}
+
 static void
 test_lost_connection_is_made_again(void **state UNUSED)
 {
@@ -578,6 +616,7 @@ main(void)
 	    TEST(test_deadlock_is_tried_again),
 	    TEST(test_statement_that_waits_too_long_times_out),
 	    TEST(test_server_that_hangs_times_out),
+	    TEST(test_host_that_is_silent_is_left_for_the_next),
 	    TEST(test_lost_connection_is_made_again),
 	    TEST(test_connection_lost_while_idle_is_made_again),
 	    TEST(test_too_many_waiting_calls_are_refused),
