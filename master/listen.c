@@ -9,18 +9,20 @@
 enum { BACKLOG = 4096 };
 
 static int
-fail(int fd, const char *host, int port)
+fail(int fd, const struct listen_place *place)
 {
 	int reason = errno;
 
-	fprintf(stderr, "agentd: cannot listen on %s port %d: %s.\n", host, port, strerror(reason));
+	fprintf(stderr, "agentd: cannot listen on %s port %d: %s.\n", place->host, place->port, strerror(reason));
 	if (reason == EADDRINUSE)
-		fputs("agentd: something else uses this port; set AGENTD_PORT to another one, or to 0 for any free one.\n",
-		      stderr);
+		fprintf(stderr, "agentd: something else uses this port; set %s to another one, or to 0 for any free one.\n",
+		        place->port_setting);
 	else if (reason == EACCES)
-		fputs("agentd: ports below 1024 need root or CAP_NET_BIND_SERVICE; set AGENTD_PORT to a higher one.\n", stderr);
+		fprintf(stderr, "agentd: ports below 1024 need root or CAP_NET_BIND_SERVICE; set %s to a higher one.\n",
+		        place->port_setting);
 	else if (reason == EADDRNOTAVAIL)
-		fputs("agentd: this machine does not have that address; set AGENTD_HOST to one of its own.\n", stderr);
+		fprintf(stderr, "agentd: this machine does not have that address; set %s to one of its own.\n",
+		        place->host_setting);
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -40,7 +42,7 @@ name_address(int fd, char address_r[LISTEN_ADDRESS_SIZE])
 }
 
 int
-listen_open(const char *host, int port, char address_r[LISTEN_ADDRESS_SIZE])
+listen_open(const struct listen_place *place, char address_r[LISTEN_ADDRESS_SIZE])
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
@@ -48,16 +50,16 @@ listen_open(const char *host, int port, char address_r[LISTEN_ADDRESS_SIZE])
 	int on = 1;
 	int fd;
 
-	snprintf(service, sizeof(service), "%d", port);
-	if (getaddrinfo(host, service, &hints, &found) != 0) {
-		fprintf(stderr, "agentd: AGENTD_HOST=%s is not an IPv4 or IPv6 address.\n", host);
+	snprintf(service, sizeof(service), "%d", place->port);
+	if (getaddrinfo(place->host, service, &hints, &found) != 0) {
+		fprintf(stderr, "agentd: %s=%s is not an IPv4 or IPv6 address.\n", place->host_setting, place->host);
 		return -1;
 	}
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
 		freeaddrinfo(found);
-		return fail(fd, host, port);
+		return fail(fd, place);
 	}
 	freeaddrinfo(found);
 	name_address(fd, address_r);

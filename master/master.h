@@ -27,6 +27,8 @@ struct master {
 	char *database_url;
 	char *secret;
 	char address[LISTEN_ADDRESS_SIZE];
+	char metrics_address[LISTEN_ADDRESS_SIZE];
+	int metrics_memory; /* descriptor of what metrics_map() made */
 	struct heritage heritage;
 	int lifeline[2]; /* children hold the reading end */
 	struct child children[MASTER_CHILDREN_MAX];

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "log.h"
 #include "master.h"
+#include "metrics.h"
 #include "sandbox.h"
 
 #include <signal.h>
@@ -62,6 +63,8 @@ ended(struct master *master, struct child *child, int status)
 		atomic_store(&slot->connections, 0);
 		atomic_store(&slot->waiting, false);
 		atomic_store(&slot->pid, 0);
+		metrics_end(child->slot);
+		metrics_restarted(child->slot);
 		address_count_end(master->heritage.addresses, child->slot);
 	}
 	child->pid = 0;

@@ -15,6 +15,7 @@
 #include "limit.h"
 #include "log.h"
 #include "master.h"
+#include "metrics.h"
 #include "migrate.h"
 #include "proctitle.h"
 #include "sandbox.h"
@@ -60,7 +61,9 @@ make_shared_memory(struct master *master)
 	heritage->board = scoreboard_new(0);
 	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
 	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
-	if (!heritage->board || !heritage->limits || !heritage->throttle || pipe2(master->lifeline, O_CLOEXEC) != 0) {
+	master->metrics_memory = metrics_map(-1);
+	if (!heritage->board || !heritage->limits || !heritage->throttle || master->metrics_memory < 0 ||
+	    pipe2(master->lifeline, O_CLOEXEC) != 0) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
 		return false;
 	}
@@ -148,6 +151,39 @@ start_database(struct master *master)
 	return false;
 }
 
+/*
+ * A port that somebody asked for is had or nothing starts; the default of development gives way, so that two nodes of one
+ * machine need no settings.
+ */
+static bool
+open_metrics(struct master *master)
+{
+	const struct config *config = master->config;
+	const struct listen_place place = {config->metrics_host, (int)config->metrics_port, "AGENTD_METRICS_HOST",
+	                                   "AGENTD_METRICS_PORT"};
+
+	master->heritage.metrics_fd = -1;
+	if (!config->metrics)
+		return true;
+	master->heritage.metrics_fd = listen_open(&place, master->metrics_address);
+	if (master->heritage.metrics_fd >= 0)
+		return true;
+	if (config->environment != ENVIRONMENT_DEVELOPMENT || config->origins[SETTING_METRICS_PORT] != CONFIG_FROM_DEFAULT)
+		return false;
+	fputs("agentd: nobody asked for this port by name, so this node goes on without metrics.\n", stderr);
+	return true;
+}
+
+static bool
+open_sockets(struct master *master)
+{
+	const struct config *config = master->config;
+	const struct listen_place place = {config->host, (int)config->port, "AGENTD_HOST", "AGENTD_PORT"};
+
+	master->heritage.listen_fd = listen_open(&place, master->address);
+	return master->heritage.listen_fd >= 0 && open_metrics(master);
+}
+
 static bool
 prepare_confinement(const struct config *config)
 {
@@ -174,8 +210,7 @@ start(struct master *master)
 	    (config->embedded && !embedded_find(config, master->folder, &master->user, &master->embedded)) ||
 	    !make_shared_memory(master) || !plan_children(master))
 		return false;
-	master->heritage.listen_fd = listen_open(config->host, (int)config->port, master->address);
-	if (master->heritage.listen_fd < 0 || !start_database(master))
+	if (!open_sockets(master) || !start_database(master))
 		return false;
 	master->heritage.database_url = master->database_url;
 	master->heritage.direct_url = *config->db_direct_url ? config->db_direct_url : master->database_url;

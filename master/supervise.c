@@ -19,21 +19,26 @@ enum { TICK_MS = 1000, STOP_GRACE_S = 10 };
 static void
 master_move(struct master *master, enum master_phase phase)
 {
-	char url[LISTEN_ADDRESS_SIZE + 16];
+	char url[LISTEN_ADDRESS_SIZE + 16], metrics[LISTEN_ADDRESS_SIZE + 24];
 
 	master->phase = phase;
 	if (phase == MASTER_UP) {
 		snprintf(url, sizeof(url), "%s://%s\n", *master->config->tls_cert_file ? "https" : "http", master->address);
 		(void)!state_write(master->folder, "url", url);
+		snprintf(metrics, sizeof(metrics), "http://%s/metrics\n", master->metrics_address);
+		(void)!state_write(master->folder, "metrics_url", *master->metrics_address ? metrics : NULL);
 		log_info("master", "ready", LOG_SLICE("url", ((struct slice){url, strcspn(url, "\n")})),
 		         LOG_TEXT("environment", config_environment_name(master->config->environment)),
-		         LOG_INT("processes", master->child_count));
+		         LOG_INT("processes", master->child_count), LOG_TEXT("metrics", master->metrics_address));
 	} else if (phase == MASTER_STOPPING) {
 		(void)!state_write(master->folder, "url", NULL);
+		(void)!state_write(master->folder, "metrics_url", NULL);
 		atomic_store(&master->heritage.board->draining, true);
 		master->stop_order = -1;
 		/* The last holders of the socket are the workers, which take what is in its queue and close it. */
 		close(master->heritage.listen_fd);
+		if (master->heritage.metrics_fd >= 0)
+			close(master->heritage.metrics_fd);
 		log_info("master", "stopping");
 	} else if (phase == MASTER_STOPPED) {
 		log_info("master", "stopped");
