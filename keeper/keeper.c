@@ -10,7 +10,9 @@
 #include "clock.h"
 #include "config.h"
 #include "duty.h"
+#include "gauges.h"
 #include "log.h"
+#include "process_usage.h"
 #include "settings.h"
 
 #include <event2/event.h>
@@ -90,6 +92,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	atomic_store(&slot->heartbeat_us, now_us);
+	process_usage_tick(clock_wall_us());
 	if (keeper->leave_us) {
 		if (db_pending(keeper->db) == 0 || now_us >= keeper->leave_us)
 			event_base_loopbreak(keeper->base);
@@ -145,6 +148,7 @@ keeper_main(const struct heritage *heritage)
 	struct event *events[3];
 
 	INVARIANT(keeper.base);
+	gauges_begin(heritage);
 	keeper.relay = relay_new(keeper.base, heritage);
 	options.listen = !options.pooled ? "agentd_ready" : NULL;
 	options.notified = relay_hear;

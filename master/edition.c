@@ -17,7 +17,7 @@ edition_new(const struct config *config, struct config *owned)
 
 	edition->config = config;
 	edition->owned = owned;
-	edition->listen_fd = -1;
+	edition->api.fd = edition->metrics.fd = -1;
 	return edition;
 }
 
@@ -53,23 +53,49 @@ edition_find_secret(struct edition *edition, const char *folder)
 	return edition->secret != NULL;
 }
 
+static bool
+listen_api(struct edition *edition, const struct edition *before)
+{
+	static const struct listen_names names = {"AGENTD_HOST", "AGENTD_PORT"};
+	const struct config *config = edition->config;
+
+	if (before && listen_is_same_place(&before->api, config->host, (int)config->port)) {
+		edition->api = before->api;
+		return true;
+	}
+	return (!before && listen_inherited(&edition->api, 0, config->host, (int)config->port)) ||
+	       listen_open(&edition->api, config->host, (int)config->port, &names);
+}
+
+/*
+ * A port that somebody asked for is had or nothing starts; the default of development gives way, so that two nodes of one
+ * machine need no settings.
+ */
+static bool
+listen_metrics(struct edition *edition, const struct edition *before)
+{
+	static const struct listen_names names = {"AGENTD_METRICS_HOST", "AGENTD_METRICS_PORT"};
+	const struct config *config = edition->config;
+
+	if (!config->metrics)
+		return true;
+	if (before && listen_is_same_place(&before->metrics, config->metrics_host, (int)config->metrics_port)) {
+		edition->metrics = before->metrics;
+		return true;
+	}
+	if ((!before && listen_inherited(&edition->metrics, 1, config->metrics_host, (int)config->metrics_port)) ||
+	    listen_open(&edition->metrics, config->metrics_host, (int)config->metrics_port, &names))
+		return true;
+	if (config->environment != ENVIRONMENT_DEVELOPMENT || config->origins[SETTING_METRICS_PORT] != CONFIG_FROM_DEFAULT)
+		return false;
+	fputs("agentd: nobody asked for this port by name, so this node goes on without metrics.\n", stderr);
+	return true;
+}
+
 bool
 edition_listen(struct edition *edition, const struct edition *before)
 {
-	const struct config *config = edition->config;
-
-	snprintf(edition->host, sizeof(edition->host), "%s", config->host);
-	edition->port = (int)config->port;
-	if (before && strcmp(before->host, edition->host) == 0 && before->port == edition->port) {
-		edition->listen_fd = before->listen_fd;
-		memcpy(edition->address, before->address, sizeof(edition->address));
-		return true;
-	}
-	if (!before)
-		edition->listen_fd = listen_inherited(edition->address);
-	if (edition->listen_fd < 0)
-		edition->listen_fd = listen_open(config->host, (int)config->port, edition->address);
-	return edition->listen_fd >= 0;
+	return listen_api(edition, before) && listen_metrics(edition, before);
 }
 
 bool
@@ -80,11 +106,13 @@ edition_find_database(struct edition *edition, const char *embedded_url)
 }
 
 void
-edition_close(struct edition *edition)
+edition_close(struct edition *edition, const struct edition *other)
 {
-	if (edition->listen_fd >= 0)
-		close(edition->listen_fd);
-	edition->listen_fd = -1;
+	if (!other || other->api.fd != edition->api.fd)
+		listen_close(&edition->api);
+	if (!other || other->metrics.fd != edition->metrics.fd)
+		listen_close(&edition->metrics);
+	edition->api.fd = edition->metrics.fd = -1;
 }
 
 void
@@ -98,7 +126,8 @@ edition_give(const struct edition *edition, struct heritage *heritage)
 	heritage->secret = edition->secret;
 	heritage->previous_secret = config->previous_secret;
 	heritage->audit_keys = edition->audit_keys;
-	heritage->listen_fd = edition->listen_fd;
+	heritage->listen_fd = edition->api.fd;
+	heritage->metrics_fd = edition->metrics.fd;
 }
 
 static void
@@ -114,8 +143,7 @@ edition_free(struct edition *edition, const struct edition *other)
 {
 	if (!edition)
 		return;
-	if (edition->listen_fd >= 0 && (!other || other->listen_fd != edition->listen_fd))
-		close(edition->listen_fd);
+	edition_close(edition, other);
 	wipe(edition->database_url);
 	wipe(edition->secret);
 	audit_keys_free(edition->audit_keys);

@@ -18,10 +18,8 @@ struct state_user;
 struct edition {
 	const struct config *config;
 	struct config *owned; /* the same, if it is to be freed with the edition */
-	int listen_fd;
-	char host[256]; /* as the settings named it */
-	int port;
-	char address[LISTEN_ADDRESS_SIZE];
+	struct listen_socket api;
+	struct listen_socket metrics; /* fd -1: the settings want none */
 	char *database_url; /* NULL until it is known */
 	char *secret;
 	struct audit_keys *audit_keys;
@@ -33,15 +31,15 @@ MUST_CHECK struct edition *edition_new(const struct config *config, struct confi
 MUST_CHECK bool edition_open_log(const struct edition *edition, const struct state_user *user);
 /* The secret of the settings, or that of the folder. */
 MUST_CHECK bool edition_find_secret(struct edition *edition, const char *folder);
-/* Opens the socket: what was handed to the program (systemd), what `before` has if it is the same place, or a new one. */
+/* Opens the sockets: what was handed to the program (systemd), what `before` has if it is the same place, or new ones. */
 MUST_CHECK bool edition_listen(struct edition *edition, const struct edition *before);
 /* The database of the settings; embedded: the url of that. */
 MUST_CHECK bool edition_find_database(struct edition *edition, const char *embedded_url);
-/* Nobody listens there any more, as far as the master is concerned. */
-void edition_close(struct edition *edition);
+/* Nobody listens there any more, as far as the master is concerned; what `other` (or NULL) has too stays open. */
+void edition_close(struct edition *edition, const struct edition *other);
 /* What a child gets of it. */
 void edition_give(const struct edition *edition, struct heritage *heritage);
-/* Wipes, closes the socket unless `other` has the same, and frees. NULL is fine. */
+/* Wipes, closes the sockets unless `other` has the same, and frees. NULL is fine. */
 void edition_free(struct edition *edition, const struct edition *other);
 
 /* worker processes that the settings ask for */

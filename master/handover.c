@@ -34,6 +34,15 @@ each_memory(void *arg, const char *name, int fd)
 	buf_printf(&writing->text, "memory %d %s\n", fd, name);
 }
 
+static void
+write_socket(struct writing *writing, const char *name, const struct listen_socket *socket)
+{
+	stay_open(socket->fd, writing->open);
+	if (socket->fd >= 0)
+		buf_printf(&writing->text, "listen %s %d %d %s %s\n", name, socket->fd, socket->port, socket->host,
+		           socket->address);
+}
+
 /* Names every descriptor, and has it stay open or not. */
 static void
 write_descriptors(const struct master *master, struct writing *writing)
@@ -41,8 +50,8 @@ write_descriptors(const struct master *master, struct writing *writing)
 	const struct edition *now = master->now;
 	int program = launch_program();
 
-	stay_open(now->listen_fd, writing->open);
-	buf_printf(&writing->text, "listen %d %d %s %s\n", now->listen_fd, now->port, now->host, now->address);
+	write_socket(writing, "api", &now->api);
+	write_socket(writing, "metrics", &now->metrics);
 	stay_open(master->lock_fd, writing->open);
 	stay_open(master->lifeline[0], writing->open);
 	stay_open(master->lifeline[1], writing->open);
@@ -154,8 +163,18 @@ read_child(struct master *master, const char *line)
 static void
 read_listen(struct edition *now, const char *line)
 {
-	if (sscanf(line, "listen %d %d %255s %79s", &now->listen_fd, &now->port, now->host, now->address) == 4)
-		stay_open(now->listen_fd, false);
+	struct listen_socket read = {.fd = -1};
+	char name[16];
+
+	if (sscanf(line, "listen %15s %d %d %255s %79s", name, &read.fd, &read.port, read.host, read.address) != 5)
+		return;
+	stay_open(read.fd, false);
+	if (strcmp(name, "api") == 0)
+		now->api = read;
+	else if (strcmp(name, "metrics") == 0)
+		now->metrics = read;
+	else
+		close(read.fd);
 }
 
 static void
@@ -227,7 +246,7 @@ handover_read(struct master *master, int fd, bool *reverted_r)
 	free(text);
 	master->slots = reading.slots;
 	*reverted_r = reading.reverted;
-	if (reading.layout == LAYOUT && reading.pid == getpid() && master->now->listen_fd >= 0 && master->lock_fd >= 0 &&
+	if (reading.layout == LAYOUT && reading.pid == getpid() && master->now->api.fd >= 0 && master->lock_fd >= 0 &&
 	    master->lifeline[1] >= 0 && reading.slots > 0)
 		return true;
 	fputs("agentd: --resume is for a running agentd that becomes a newer one (`kill -USR2`), not for a shell.\n", stderr);

@@ -9,60 +9,68 @@
 
 enum { BACKLOG = 4096, FIRST_INHERITED = 3 };
 
-static int
-fail(int fd, const char *host, int port)
+static bool
+fail(struct listen_socket *opened, const struct listen_names *names)
 {
 	int reason = errno;
 
-	fprintf(stderr, "agentd: cannot listen on %s port %d: %s.\n", host, port, strerror(reason));
+	fprintf(stderr, "agentd: cannot listen on %s port %d: %s.\n", opened->host, opened->port, strerror(reason));
 	if (reason == EADDRINUSE)
-		fputs("agentd: something else uses this port; set AGENTD_PORT to another one, or to 0 for any free one.\n",
-		      stderr);
+		fprintf(stderr, "agentd: something else uses this port; set %s to another one, or to 0 for any free one.\n",
+		        names->port_setting);
 	else if (reason == EACCES)
-		fputs("agentd: ports below 1024 need root or CAP_NET_BIND_SERVICE; set AGENTD_PORT to a higher one.\n", stderr);
+		fprintf(stderr, "agentd: ports below 1024 need root or CAP_NET_BIND_SERVICE; set %s to a higher one.\n",
+		        names->port_setting);
 	else if (reason == EADDRNOTAVAIL)
-		fputs("agentd: this machine does not have that address; set AGENTD_HOST to one of its own.\n", stderr);
-	if (fd >= 0)
-		close(fd);
-	return -1;
+		fprintf(stderr, "agentd: this machine does not have that address; set %s to one of its own.\n",
+		        names->host_setting);
+	listen_close(opened);
+	return false;
 }
 
 static void
-name_address(int fd, char address_r[LISTEN_ADDRESS_SIZE])
+name_address(struct listen_socket *opened)
 {
 	struct sockaddr_storage bound;
 	socklen_t length = sizeof(bound);
 	char host[INET6_ADDRSTRLEN + 16] = "?", port[8] = "?";
 
-	if (getsockname(fd, (struct sockaddr *)&bound, &length) == 0)
+	if (getsockname(opened->fd, (struct sockaddr *)&bound, &length) == 0)
 		getnameinfo((struct sockaddr *)&bound, length, host, sizeof(host), port, sizeof(port),
 		            NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(address_r, LISTEN_ADDRESS_SIZE, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+	snprintf(opened->address, sizeof(opened->address), strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-int
-listen_open(const char *host, int port, char address_r[LISTEN_ADDRESS_SIZE])
+static void
+begin(struct listen_socket *socket_r, const char *host, int port)
+{
+	*socket_r = (struct listen_socket){.fd = -1, .port = port};
+	snprintf(socket_r->host, sizeof(socket_r->host), "%s", host);
+}
+
+bool
+listen_open(struct listen_socket *socket_r, const char *host, int port, const struct listen_names *names)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
 	char service[8];
-	int on = 1;
-	int fd;
+	int on = 1, fd;
 
+	begin(socket_r, host, port);
 	snprintf(service, sizeof(service), "%d", port);
 	if (getaddrinfo(host, service, &hints, &found) != 0) {
-		fprintf(stderr, "agentd: AGENTD_HOST=%s is not an IPv4 or IPv6 address.\n", host);
-		return -1;
+		fprintf(stderr, "agentd: %s=%s is not an IPv4 or IPv6 address.\n", names->host_setting, host);
+		return false;
 	}
-	fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket_r->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
 	    bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
 		freeaddrinfo(found);
-		return fail(fd, host, port);
+		return fail(socket_r, names);
 	}
 	freeaddrinfo(found);
-	name_address(fd, address_r);
-	return fd;
+	name_address(socket_r);
+	return true;
 }
 
 static bool
@@ -75,16 +83,31 @@ is_listening(int fd)
 	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
-int
-listen_inherited(char address_r[LISTEN_ADDRESS_SIZE])
+bool
+listen_inherited(struct listen_socket *socket_r, int index, const char *host, int port)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	int fd = FIRST_INHERITED + index;
 
-	if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid() || strtol(count, NULL, 10) < 1 ||
-	    !is_listening(FIRST_INHERITED))
-		return -1;
-	if (fcntl(FIRST_INHERITED, F_SETFD, FD_CLOEXEC) != 0 || fcntl(FIRST_INHERITED, F_SETFL, O_NONBLOCK) != 0)
-		return -1;
-	name_address(FIRST_INHERITED, address_r);
-	return FIRST_INHERITED;
+	begin(socket_r, host, port);
+	if (!pid || !count || strtol(pid, NULL, 10) != (long)getpid() || strtol(count, NULL, 10) <= index ||
+	    !is_listening(fd) || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+		return false;
+	socket_r->fd = fd;
+	name_address(socket_r);
+	return true;
+}
+
+void
+listen_close(struct listen_socket *socket)
+{
+	if (socket->fd >= 0)
+		close(socket->fd);
+	socket->fd = -1;
+}
+
+bool
+listen_is_same_place(const struct listen_socket *socket, const char *host, int port)
+{
+	return socket->fd >= 0 && strcmp(socket->host, host) == 0 && socket->port == port;
 }

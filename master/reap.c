@@ -4,6 +4,7 @@
 #include "crash.h"
 #include "log.h"
 #include "master.h"
+#include "metrics.h"
 #include "sandbox.h"
 
 #include <signal.h>
@@ -71,6 +72,9 @@ clear_slot(struct master *master, struct child *child)
 	atomic_store(&slot->in_flight, 0);
 	atomic_store(&slot->waiting, false);
 	atomic_store(&slot->pid, 0);
+	metrics_end(child->slot);
+	if (!child->leaving)
+		metrics_restarted(child->slot);
 	slot->request[0] = slot->endpoint[0] = slot->stage[0] = '\0';
 	address_count_end(master->heritage.addresses, child->slot);
 }

@@ -16,6 +16,7 @@
 #include "limit.h"
 #include "log.h"
 #include "master.h"
+#include "metrics.h"
 #include "migrate.h"
 #include "notify.h"
 #include "proctitle.h"
@@ -68,7 +69,7 @@ make_shared_memory(struct master *master)
 	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
 	if (board)
 		heritage->addresses = address_count_new(board->slot_count, (size_t)config->max_connections);
-	if (!board || !heritage->limits || !heritage->throttle || !heritage->addresses) {
+	if (!board || !heritage->limits || !heritage->throttle || !heritage->addresses || !metrics_map()) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
 		return false;
 	}

@@ -8,6 +8,8 @@
 #include "launch.h"
 #include "log.h"
 #include "master.h"
+#include "metrics.h"
+#include "process_usage.h"
 #include "proctitle.h"
 #include "sandbox.h"
 #include "secrets.h"
@@ -100,6 +102,8 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	close_others(master);
 	if (!kind->main)
 		become_postgres(master);
+	process_usage_open();
+	metrics_begin(child->slot, child->name);
 	confine_user(&master->user);
 	proctitle_set(child->name);
 	log_set_process(child->name);
@@ -112,6 +116,9 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	if (!kind->serves) {
 		close(heritage.listen_fd);
 		heritage.listen_fd = -1;
+		if (heritage.metrics_fd >= 0)
+			close(heritage.metrics_fd);
+		heritage.metrics_fd = -1;
 	}
 	slot = &heritage.board->slots[child->slot];
 	memset(slot, 0, sizeof(*slot));

@@ -35,14 +35,15 @@ stop_begin(struct master *master)
 {
 	notify_send("STOPPING=1\nSTATUS=finishing what is in flight");
 	(void)!state_write(master->folder, "url", NULL);
+	(void)!state_write(master->folder, "metrics_url", NULL);
 	if (master->heritage.board)
 		atomic_store(&master->heritage.board->draining, true);
 	master->phase = MASTER_STOPPING;
 	master->stop_order = -1;
 	/* The last holders of the socket are the workers, which take what is in its queue and close it. */
-	if (master->next && master->next->listen_fd != master->now->listen_fd)
-		edition_close(master->next);
-	edition_close(master->now);
+	if (master->next)
+		edition_close(master->next, master->now);
+	edition_close(master->now, NULL);
 	if (master->upgrade_check)
 		kill(master->upgrade_check, SIGKILL);
 	log_info("master", "stopping");

@@ -23,10 +23,12 @@ master_tell_address(struct master *master)
 {
 	const struct edition *now = master->now;
 	struct scoreboard *board = master->heritage.board;
-	char url[LISTEN_ADDRESS_SIZE + 16];
+	char url[LISTEN_ADDRESS_SIZE + 16], metrics[LISTEN_ADDRESS_SIZE + 24];
 
-	snprintf(url, sizeof(url), "%s://%s\n", *now->config->tls_cert_file ? "https" : "http", now->address);
+	snprintf(url, sizeof(url), "%s://%s\n", *now->config->tls_cert_file ? "https" : "http", now->api.address);
+	snprintf(metrics, sizeof(metrics), "http://%s/metrics\n", now->metrics.address);
 	(void)!state_write(master->folder, "url", url);
+	(void)!state_write(master->folder, "metrics_url", now->metrics.fd >= 0 ? metrics : NULL);
 	snprintf(board->address, sizeof(board->address), "%.*s", (int)strcspn(url, "\n"), url);
 	atomic_store(&board->generation, master->generation);
 }
@@ -39,7 +41,7 @@ get_up(struct master *master)
 	notify_ready(master->heritage.board->address);
 	log_info("master", "ready", LOG_TEXT("url", master->heritage.board->address),
 	         LOG_TEXT("environment", config_environment_name(master->now->config->environment)),
-	         LOG_INT("processes", master->child_count));
+	         LOG_INT("processes", master->child_count), LOG_TEXT("metrics", master->now->metrics.address));
 }
 
 static void

@@ -30,6 +30,7 @@ struct heritage {
 	struct throttle_table *throttle; /* of logins */
 	uint8_t hash_key[16]; /* for limit subjects: the same in all processes of the node */
 	int listen_fd;        /* shared, non-blocking; -1 for processes that do not serve */
+	int metrics_fd;       /* the same of the metrics port; -1: there is none */
 	int *wake_fds;        /* an eventfd per slot: written when a queue that it may wait for has work */
 	const char *process;  /* "worker 0", "keeper" */
 	int slot;

@@ -2,7 +2,8 @@
  * accept.c - taking connections from the shared listening socket.
  *
  * All workers poll the same socket, so what waits in its queue is lost by nobody's death. Each takes a few at a time,
- * and one that has clearly more connections than the others lets them go first.
+ * and one that has clearly more connections than the others lets them go first. The metrics port is open while there is
+ * no room for clients, for then it is of most use; but it has room for few.
  */
 #include "config.h"
 #include "conn.h"
@@ -13,7 +14,7 @@
 #include <event2/event.h>
 #include <unistd.h>
 
-enum { BATCH = 8, SLACK = 16, PAUSE_US = 2000 };
+enum { BATCH = 8, SLACK = 16, PAUSE_US = 2000, METRICS_CONNECTIONS = 32 };
 
 /* The load gate: true when this worker holds more than its share. */
 static bool
@@ -60,7 +61,7 @@ accept_one(struct worker *worker)
 	int client = accept4(worker->heritage->listen_fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (client >= 0)
-		conn_new(worker, client, (struct sockaddr *)&peer);
+		conn_new(worker, client, (struct sockaddr *)&peer, false);
 	return client >= 0;
 }
 
@@ -86,6 +87,23 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void
+on_metrics(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *worker = arg;
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int client = accept4(fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (client < 0)
+		return;
+	if (worker->metrics_conn_count < METRICS_CONNECTIONS)
+		conn_new(worker, client, (struct sockaddr *)&peer, true);
+	else
+		close(client);
+}
+
 void
 accept_start(struct worker *worker)
 {
@@ -95,6 +113,11 @@ accept_start(struct worker *worker)
 	worker->accept_retry = event_new(worker->base, -1, 0, on_retry, worker);
 	INVARIANT(worker->accept_event && worker->accept_retry);
 	event_add(worker->accept_event, NULL);
+	if (worker->heritage->metrics_fd >= 0) {
+		worker->metrics_event =
+		    event_new(worker->base, worker->heritage->metrics_fd, EV_READ | EV_PERSIST, on_metrics, worker);
+		INVARIANT(worker->metrics_event && event_add(worker->metrics_event, NULL) == 0);
+	}
 	worker->accepting = true;
 }
 
@@ -109,4 +132,8 @@ accept_stop(struct worker *worker)
 	while (worker->conn_count < worker->config->max_connections && accept_one(worker))
 		;
 	close(worker->heritage->listen_fd);
+	if (worker->metrics_event) {
+		event_free(worker->metrics_event);
+		close(worker->heritage->metrics_fd);
+	}
 }

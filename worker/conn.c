@@ -65,6 +65,7 @@ conn_free(struct conn *conn)
 		request_orphan(conn->request);
 	TAILQ_REMOVE(&worker->conns[conn->wait], conn, entry);
 	worker->conn_count--;
+	worker->metrics_conn_count -= conn->metrics_port;
 	atomic_fetch_sub(&worker->slot->connections, 1);
 	event_free(conn->read_event);
 	event_free(conn->write_event);
@@ -338,7 +339,7 @@ conn_has_room(const struct conn *conn)
 void
 conn_watch_close(struct conn *conn)
 {
-	conn->request->watch_close = true;
+	conn->request->watch_close = conn->request->waited = true;
 	conn_move(conn, CONN_WAIT_LONG);
 	pause_reading(conn, false);
 }
@@ -353,7 +354,7 @@ conn_is_gone(const struct conn *conn)
 }
 
 void
-conn_new(struct worker *worker, int fd, const struct sockaddr *peer)
+conn_new(struct worker *worker, int fd, const struct sockaddr *peer, bool metrics_port)
 {
 	struct conn *conn = mem_zero(sizeof(*conn));
 	int on = 1;
@@ -361,6 +362,7 @@ conn_new(struct worker *worker, int fd, const struct sockaddr *peer)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	conn->worker = worker;
 	conn->fd = fd;
+	conn->metrics_port = metrics_port;
 	if (!conn_peer_begin(conn, peer)) {
 		close(fd);
 		free(conn);
@@ -369,10 +371,11 @@ conn_new(struct worker *worker, int fd, const struct sockaddr *peer)
 	conn->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, conn);
 	conn->write_event = event_new(worker->base, fd, EV_WRITE, on_write, conn);
 	INVARIANT(conn->read_event && conn->write_event);
-	if (worker->tls)
+	if (worker->tls && !metrics_port)
 		conn->tls = tls_session_new(worker->tls, fd);
 	http_parse_init(&conn->parser, (size_t)worker->config->max_body_bytes);
 	worker->conn_count++;
+	worker->metrics_conn_count += metrics_port;
 	atomic_fetch_add(&worker->slot->connections, 1);
 	/* The first head is due at once: a client that connects and says nothing is not idle, it is late. */
 	conn->wait = CONN_WAIT_HEAD;

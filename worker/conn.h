@@ -30,6 +30,7 @@ struct conn {
 	bool read_paused;
 	bool closing; /* after what is in out was written */
 	bool headers_seen;
+	bool metrics_port; /* came by the port of the metrics: plain HTTP, no proxies, nothing but metrics and probes */
 	bool continue_sent;
 	struct buf in;
 	struct buf out;
@@ -47,7 +48,7 @@ struct conn {
 };
 
 /* Takes the descriptor of an accepted socket. */
-void conn_new(struct worker *worker, int fd, const struct sockaddr *peer);
+void conn_new(struct worker *worker, int fd, const struct sockaddr *peer, bool metrics_port);
 /* The request of the connection has its answer in out: goes on with the next bytes. */
 void conn_answered(struct conn *conn, bool keep_alive);
 /* For requests that wait long by intent: no deadline for the answer, but notice when the client goes away. */

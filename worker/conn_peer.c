@@ -117,6 +117,8 @@ conn_peer_begin(struct conn *conn, const struct sockaddr *peer)
 	if (!cidr_of(peer, &address))
 		return false;
 	take_address(conn, &address);
+	if (conn->metrics_port)
+		return true;
 	conn->proxy_due = conn->worker->config->proxy_protocol && is_trusted(conn);
 	return conn->proxy_due || count(conn);
 }

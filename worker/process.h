@@ -62,8 +62,10 @@ struct worker {
 	struct cidr_list trusted; /* proxies that are believed */
 	struct event *accept_event;
 	struct event *accept_retry;
+	struct event *metrics_event; /* NULL: no metrics port */
 	struct conn_list conns[CONN_WAIT_COUNT];
 	int conn_count;
+	int metrics_conn_count; /* of them on the metrics port */
 	struct request_list requests; /* begun and not freed, orphans included */
 	int request_count;
 	struct event *wake_event;

@@ -10,6 +10,7 @@
 #include "follow.h"
 #include "forwarded.h"
 #include "log.h"
+#include "measure.h"
 #include "problem.h"
 #include "refusals.h"
 #include "uuid.h"
@@ -98,6 +99,13 @@ take_client(struct request *request, bool broken)
 	request->network = slice_of(arena_string(&request->arena, slice_of(network)));
 }
 
+void
+request_init(void)
+{
+	for (size_t i = 0; i < STAGE_COUNT; i++)
+		measure_stage_name(i, stages[i].name);
+}
+
 struct request *
 request_new(struct conn *conn, bool broken)
 {
@@ -108,6 +116,7 @@ request_new(struct conn *conn, bool broken)
 	request->data = conn->in.data;
 	take_client(request, broken);
 	request->content_type = "application/json";
+	measure_begin(request);
 	TAILQ_INSERT_TAIL(&conn->worker->requests, request, entry);
 	conn->worker->request_count++;
 	atomic_fetch_add(&conn->worker->slot->in_flight, 1);
@@ -156,6 +165,7 @@ request_end(struct request *request)
 	bool keep_alive = request->keep_alive && !request->close;
 
 	atomic_fetch_add(&request->worker->slot->requests, 1);
+	measure_end(request);
 	refusals_note(request->worker->refusals, request);
 	request_free(request);
 	if (conn)
@@ -193,6 +203,8 @@ request_run(struct request *request)
 	while (request->stage < STAGE_COUNT && step != STEP_WAIT) {
 		memcpy(slot->stage, stages[request->stage].name, sizeof(slot->stage));
 		step = stages[request->stage].run(request);
+		if (step != STEP_WAIT)
+			measure_stage(request, request->stage);
 		if (step == STEP_DONE && request->stage < STAGE_REPLY)
 			request->stage = STAGE_REPLY;
 		else if (step != STEP_WAIT && stages[request->stage++].run == stage_route)
@@ -210,8 +222,10 @@ request_resume(struct request *request, enum step outcome)
 	if (outcome == STEP_WAIT)
 		return;
 	/* The stage that waited is asked again only to go on with its next step. */
-	if (outcome == STEP_DONE)
+	if (outcome == STEP_DONE) {
+		measure_stage(request, request->stage);
 		request->stage = STAGE_REPLY;
+	}
 	request_run(request);
 }
 

@@ -62,6 +62,10 @@ struct request {
 	bool broken; /* not a valid message: it has no headers to look at */
 	bool keep_alive;
 	bool watch_close; /* the client's going is noticed while it waits */
+	bool waited;      /* for work or events, for as long as it wanted */
+	int64_t began_us; /* clock_steady_us() */
+	int64_t stage_us; /* when the stage at work was entered first */
+	bool failed;      /* counted as an error of a stage */
 	struct slice path;
 	struct slice query_text;
 	struct slice body_text;
@@ -109,6 +113,8 @@ struct request {
 	bool running;
 };
 
+/* Once in a process. */
+void request_init(void);
 /* Makes the request whose message conn has parsed; broken: the parser's error is its answer. */
 struct request *request_new(struct conn *conn, bool broken);
 /* Walks the stages. */

@@ -7,6 +7,7 @@
 #include "crypto.h"
 #include "forwarded.h"
 #include "http_write.h"
+#include "metrics_port.h"
 #include "reach.h"
 #include "request.h"
 #include "route.h"
@@ -43,6 +44,13 @@ stage_route(struct request *request)
 	if (slice_is(request->path, "*")) {
 		request->allowed = 1u << HTTP_GET | 1u << HTTP_POST | 1u << HTTP_PUT | 1u << HTTP_PATCH | 1u << HTTP_DELETE;
 		return answer_options(request);
+	}
+	if (request->conn->metrics_port) {
+		request->endpoint = metrics_port_find(request->method, request->path);
+		return request->endpoint ? STEP_NEXT
+		                         : request_fail(request, ERROR_NOT_FOUND,
+		                                        "this port has GET /metrics, /livez, /readyz and /startupz; the API is on "
+		                                        "AGENTD_PORT");
 	}
 	route_find(request->method, request->path, &route);
 	request->endpoint = route.endpoint;

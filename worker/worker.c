@@ -21,6 +21,7 @@
 #include "jwt.h"
 #include "keycache.h"
 #include "log.h"
+#include "measure.h"
 #include "password_pool.h"
 #include "quota.h"
 #include "recall.h"
@@ -173,6 +174,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (ticks % FORGET_TICKS == 0)
 		revocations_forget(worker->revocations, worker->now_us);
 	quota_tick(worker->quota);
+	measure_tick(worker);
 	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
 	    quota_settled(worker->quota) && settings_loaded(worker->settings) && !worker->draining)
 		tell_ready(worker);
@@ -372,6 +374,8 @@ worker_main(const struct heritage *heritage)
 	worker.now_us = clock_wall_us();
 	worker.started_us = clock_steady_us();
 	route_init();
+	request_init();
+	measure_init();
 	bind_init();
 	task_made_init();
 	if (!set_up_identity(&worker) || !set_up_tls(&worker))

@@ -1,0 +1,253 @@
+/* metrics.c - the memory of the metrics: see metrics.h and metrics_private.h. */
+#include "metrics_private.h"
+#include "shared_memory.h"
+
+struct area {
+	struct metrics_name process;
+	_Alignas(64) _Atomic int64_t cells[];
+};
+
+/* The areas follow, each area_size() from the next. */
+struct memory {
+	_Atomic int areas;
+	struct metrics_name names[];
+};
+
+static struct memory *memory;
+static _Atomic int64_t *own; /* cells of this process; NULL: it counts nothing */
+
+/* What is read by many is never in one line of the processor's cache with what this process writes. */
+static size_t
+area_size(void)
+{
+	return (sizeof(struct area) + metrics_cells() * sizeof(int64_t) + 63) / 64 * 64;
+}
+
+static int
+names_before(enum metrics_label label)
+{
+	int before = 0;
+
+	for (int i = 0; i < (int)label; i++)
+		before += metrics_label_values[i];
+	return before;
+}
+
+static size_t
+head_size(void)
+{
+	return (sizeof(struct memory) + (size_t)names_before(METRICS_LABEL_COUNT) * sizeof(struct metrics_name) + 63) / 64 *
+	       64;
+}
+
+static struct area *
+area_of(int slot)
+{
+	return (struct area *)(void *)((char *)memory + head_size() + (size_t)slot * area_size());
+}
+
+static struct metrics_name *
+name_of(enum metrics_label label, int index)
+{
+	if (!memory || index < 0 || index >= metrics_label_values[label])
+		return NULL;
+	return &memory->names[names_before(label) + index];
+}
+
+static size_t
+memory_size(void)
+{
+	return head_size() + METRICS_AREAS * area_size();
+}
+
+bool
+metrics_map(void)
+{
+	static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+	char name[16];
+
+	/* Another table of metrics is another memory. */
+	snprintf(name, sizeof(name), "metrics %07x", (unsigned)(metrics_signature() & 0xfffffff));
+	memory = shared_memory_map(name, memory_size(), NULL);
+	if (!memory)
+		return false;
+	for (int i = 0; i < (int)ARRAY_LENGTH(classes); i++)
+		metrics_name(METRICS_LABEL_STATUS, i, classes[i]);
+	return true;
+}
+
+void
+metrics_unmap(void)
+{
+	shared_memory_unmap(memory);
+	memory = NULL;
+	own = NULL;
+}
+
+static void
+write_name(struct metrics_name *name, const char *text)
+{
+	if (strncmp(name->text, text, sizeof(name->text) - 1) == 0)
+		return;
+	/* One writer; if the one before died in between, the number is odd and this makes it even. */
+	atomic_store(&name->sequence, atomic_load(&name->sequence) | 1u);
+	atomic_thread_fence(memory_order_seq_cst);
+	snprintf(name->text, sizeof(name->text), "%s", text);
+	atomic_thread_fence(memory_order_seq_cst);
+	atomic_store(&name->sequence, (atomic_load(&name->sequence) | 1u) + 1);
+}
+
+static bool
+read_name(struct metrics_name *name, char name_r[METRICS_NAME_SIZE], uint32_t *sequence_r)
+{
+	*sequence_r = atomic_load(&name->sequence);
+	atomic_thread_fence(memory_order_seq_cst);
+	memcpy(name_r, name->text, METRICS_NAME_SIZE);
+	name_r[METRICS_NAME_SIZE - 1] = '\0';
+	atomic_thread_fence(memory_order_seq_cst);
+	return *sequence_r % 2 == 0 && atomic_load(&name->sequence) == *sequence_r && *name_r;
+}
+
+void
+metrics_name(enum metrics_label label, int index, const char *text)
+{
+	struct metrics_name *name = name_of(label, index);
+
+	if (name)
+		write_name(name, text ? text : "");
+}
+
+bool
+metrics_name_read(enum metrics_label label, int index, char name_r[METRICS_NAME_SIZE], uint32_t *sequence_r)
+{
+	struct metrics_name *name = name_of(label, index);
+
+	return name && read_name(name, name_r, sequence_r);
+}
+
+static void
+forget_gauges(struct area *area)
+{
+	for (int i = 0; i < METRIC_COUNT; i++) {
+		const struct metrics_row *row = &metrics_rows[i];
+		for (int j = 0; row->type == METRICS_TYPE_GAUGE && j < row->values[0] * row->values[1]; j++)
+			atomic_store_explicit(&area->cells[row->at + (unsigned)j], 0, memory_order_relaxed);
+	}
+}
+
+void
+metrics_begin(int slot, const char *process)
+{
+	struct area *area;
+	int areas;
+
+	if (!memory || slot < 0 || slot >= METRICS_AREAS)
+		return;
+	area = area_of(slot);
+	areas = atomic_load(&memory->areas);
+	while (slot >= areas && !atomic_compare_exchange_weak(&memory->areas, &areas, slot + 1))
+		;
+	write_name(&area->process, process);
+	forget_gauges(area);
+	own = area->cells;
+}
+
+void
+metrics_end(int slot)
+{
+	if (memory && slot >= 0 && slot < atomic_load(&memory->areas))
+		forget_gauges(area_of(slot));
+}
+
+void
+metrics_restarted(int slot)
+{
+	if (memory && slot >= 0 && slot < METRICS_AREAS)
+		atomic_fetch_add(&area_of(slot)->cells[metrics_rows[METRIC_PROCESS_RESTARTS].at], 1);
+}
+
+/* NULL: out of bounds, or nobody counts. */
+static _Atomic int64_t *
+cell_of(enum metric metric, int index)
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+
+	if (!own || index < 0 || index >= row->values[0] * row->values[1])
+		return NULL;
+	return &own[row->at + (unsigned)index * row->width];
+}
+
+static void
+increase(_Atomic int64_t *cell, int64_t amount)
+{
+	/* Nobody else writes here: no lock on the bus. */
+	atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + amount, memory_order_relaxed);
+}
+
+void
+metrics_add(enum metric metric, int index, int64_t amount)
+{
+	_Atomic int64_t *cell = cell_of(metric, index);
+
+	if (cell)
+		increase(cell, amount);
+}
+
+void
+metrics_observe(enum metric metric, int index, int64_t value)
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	_Atomic int64_t *cell = cell_of(metric, index);
+	int bucket = 0;
+
+	if (!cell)
+		return;
+	while (bucket < row->bound_count && value > row->bounds[bucket])
+		bucket++;
+	increase(&cell[bucket], 1);
+	increase(&cell[row->bound_count + 1], value);
+}
+
+/* A gauge's cell is 0 when nobody has set it. */
+void
+metrics_set(enum metric metric, int index, int64_t value)
+{
+	_Atomic int64_t *cell = cell_of(metric, index);
+
+	if (cell)
+		atomic_store_explicit(cell, value ^ METRICS_UNSET, memory_order_relaxed);
+}
+
+void
+metrics_unset(enum metric metric, int index)
+{
+	metrics_set(metric, index, METRICS_UNSET);
+}
+
+int
+metrics_pair(enum metric metric, int first, int second)
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+
+	if (first < 0 || first >= row->values[0] || second < 0 || second >= row->values[1])
+		return -1;
+	return first * row->values[1] + second;
+}
+
+int
+metrics_area_count(void)
+{
+	return memory ? atomic_load(&memory->areas) : 0;
+}
+
+bool
+metrics_area_name(int area, char name_r[METRICS_NAME_SIZE], uint32_t *sequence_r)
+{
+	return read_name(&area_of(area)->process, name_r, sequence_r);
+}
+
+int64_t
+metrics_area_cell(int area, unsigned cell)
+{
+	return atomic_load_explicit(&area_of(area)->cells[cell], memory_order_relaxed);
+}

@@ -1,0 +1,85 @@
+/*
+ * metrics.h - counters, gauges and histograms in shared memory: what Prometheus is told.
+ *
+ * The master maps one area for each slot of the scoreboard before the first fork. An area is written only by the
+ * process that has the slot, so to count is a plain load and store, and it belongs to the slot: what a process counted
+ * stays when it dies, and the next one goes on from there. Reading sums over areas; nothing ever blocks. What may be
+ * counted stands in metrics.def, and labels are bounded: an index below METRICS_MAX_*. Only the thread of the loop may
+ * write.
+ */
+#ifndef AGENTD_METRICS_H
+#define AGENTD_METRICS_H
+
+#include "base.h"
+
+struct buf;
+
+/*
+ * LABEL(ID, name, how many values it has at most). Values get their names by metrics_name(), or have them from the
+ * start (STATUS; index: hundreds - 1). PROCESS is the area itself.
+ */
+#define METRICS_LABELS(LABEL)        \
+	LABEL(NONE, "", 1)               \
+	LABEL(PROCESS, "process", 1)     \
+	LABEL(VERSION, "version", 1)     \
+	LABEL(ENDPOINT, "endpoint", 192) \
+	LABEL(STATUS, "status", 5)       \
+	LABEL(STAGE, "stage", 12)
+
+enum {
+#define METRICS_MAX(id, name, most) METRICS_MAX_##id = (most),
+	METRICS_LABELS(METRICS_MAX)
+#undef METRICS_MAX
+	    METRICS_NAME_SIZE = 64
+};
+
+enum metrics_label {
+#define METRICS_LABEL(id, name, most) METRICS_LABEL_##id,
+	METRICS_LABELS(METRICS_LABEL)
+#undef METRICS_LABEL
+	    METRICS_LABEL_COUNT
+};
+
+enum metrics_type { METRICS_TYPE_COUNTER, METRICS_TYPE_GAUGE, METRICS_TYPE_HISTOGRAM };
+enum metrics_unit { METRICS_UNIT_NUMBER, METRICS_UNIT_BYTES, METRICS_UNIT_SECONDS };
+
+enum metric {
+#define METRIC(id, name, type, first, second, unit, help) METRIC_##id,
+#include "metrics.def"
+	METRIC_COUNT
+};
+
+/*
+ * Maps the areas (shared_memory.h): those of the program that this one takes over from, if its table was the same. False:
+ * errno says why.
+ */
+MUST_CHECK bool metrics_map(void);
+void metrics_unmap(void);
+/* In a child: from here on this process writes the area of its slot. What was gauged there is forgotten. */
+void metrics_begin(int slot, const char *process);
+/* In the master: the process of that slot has ended, and what it gauged with it. */
+void metrics_end(int slot);
+/* In the master, for a slot that has no process: one restart more. */
+void metrics_restarted(int slot);
+
+/* Of a metric with one label (its index) or two (see metrics_pair); 0 without. What is out of bounds is dropped. */
+void metrics_add(enum metric metric, int index, int64_t amount);
+void metrics_set(enum metric metric, int index, int64_t value);
+void metrics_observe(enum metric metric, int index, int64_t value);
+/* The gauge is not known any more. */
+void metrics_unset(enum metric metric, int index);
+/* The index of a metric with two labels; -1: out of bounds. */
+int metrics_pair(enum metric metric, int first, int second);
+
+/*
+ * Names a value of a label; the same for all processes. A label has one writer: the worker for endpoints and stages
+ * (all write the same). NULL or "" takes the name back, and what is under it is not shown.
+ */
+void metrics_name(enum metrics_label label, int index, const char *name);
+
+/* The sum over all processes; of a histogram the number of observations. False: a gauge that nobody has set. */
+MUST_CHECK bool metrics_read(enum metric metric, int index, int64_t *value_r);
+/* The text format of Prometheus, version 0.0.4. */
+void metrics_write(struct buf *out);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * measure.c - see measure.h. An endpoint's index is its row in the endpoint table; behind the table come what no
+ * endpoint is for, and /metrics.
+ */
+#include "measure.h"
+#include "clock.h"
+#include "metrics.h"
+#include "metrics_port.h"
+#include "process_usage.h"
+#include "request.h"
+
+static int
+endpoint_index(const struct endpoint *endpoint)
+{
+	if (!endpoint)
+		return endpoint_count;
+	return metrics_port_is_metrics(endpoint) ? endpoint_count + 1 : (int)(endpoint - endpoint_table);
+}
+
+void
+measure_init(void)
+{
+	INVARIANT(endpoint_count + 2 <= METRICS_MAX_ENDPOINT);
+	for (int i = 0; i < endpoint_count; i++)
+		metrics_name(METRICS_LABEL_ENDPOINT, i, endpoint_table[i].operation);
+	metrics_name(METRICS_LABEL_ENDPOINT, endpoint_count, "other");
+	metrics_name(METRICS_LABEL_ENDPOINT, endpoint_count + 1, "metrics");
+}
+
+void
+measure_stage_name(size_t stage, const char *name)
+{
+	INVARIANT(stage < METRICS_MAX_STAGE);
+	metrics_name(METRICS_LABEL_STAGE, (int)stage, name);
+}
+
+void
+measure_begin(struct request *request)
+{
+	request->began_us = request->stage_us = clock_steady_us();
+}
+
+void
+measure_stage(struct request *request, size_t stage)
+{
+	int64_t now_us = clock_steady_us();
+
+	metrics_add(METRIC_STAGE_ENTERED, (int)stage, 1);
+	/* Once: what follows is the telling of it. */
+	if (request->status >= 400 && !request->failed) {
+		request->failed = true;
+		metrics_add(METRIC_STAGE_ERRORS, (int)stage, 1);
+	}
+	if (!request->waited)
+		metrics_observe(METRIC_STAGE_DURATION, (int)stage, now_us - request->stage_us);
+	request->stage_us = now_us;
+}
+
+void
+measure_end(const struct request *request)
+{
+	int endpoint = endpoint_index(request->endpoint);
+	/* Who has gone before there was an answer has given up: the fault is not the server's. */
+	int class = request->status ? request->status / 100 - 1 : 3;
+
+	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, endpoint, class), 1);
+	metrics_observe(request->waited ? METRIC_HTTP_WAIT : METRIC_HTTP_DURATION, endpoint,
+	                request->stage_us - request->began_us);
+}
+
+void
+measure_tick(const struct worker *worker)
+{
+	metrics_set(METRIC_HTTP_CONNECTIONS, 0, worker->conn_count);
+	metrics_set(METRIC_HTTP_IN_FLIGHT, 0, worker->request_count);
+	process_usage_tick(worker->now_us);
+}
