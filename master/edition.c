@@ -3,7 +3,9 @@
 #include "audit_chain.h"
 #include "config.h"
 #include "crypto.h"
+#include "env_file.h"
 #include "heritage.h"
+#include "launch.h"
 #include "log.h"
 #include "state.h"
 
@@ -17,6 +19,7 @@ edition_new(const struct config *config, struct config *owned)
 
 	edition->config = config;
 	edition->owned = owned;
+	edition->variables = launch_take_variables();
 	edition->api.fd = edition->metrics.fd = -1;
 	return edition;
 }
@@ -139,6 +142,15 @@ wipe(char *secret)
 }
 
 void
+edition_forget(struct edition *edition)
+{
+	if (edition && edition->variables)
+		env_file_free(edition->variables);
+	if (edition)
+		edition->variables = NULL;
+}
+
+void
 edition_free(struct edition *edition, const struct edition *other)
 {
 	if (!edition)
@@ -147,6 +159,8 @@ edition_free(struct edition *edition, const struct edition *other)
 	wipe(edition->database_url);
 	wipe(edition->secret);
 	audit_keys_free(edition->audit_keys);
+	if (edition->variables)
+		env_file_free(edition->variables);
 	for (int i = 0; i < SETTING_COUNT && !edition->owned; i++)
 		if (config_is_secret((enum config_setting)i))
 			config_forget(edition->config, (enum config_setting)i);

@@ -20,12 +20,13 @@ struct edition {
 	struct config *owned; /* the same, if it is to be freed with the edition */
 	struct listen_socket api;
 	struct listen_socket metrics; /* fd -1: the settings want none */
+	char **variables;    /* what the configuration was read from, for the way back of an upgrade */
 	char *database_url; /* NULL until it is known */
 	char *secret;
 	struct audit_keys *audit_keys;
 };
 
-/* Of the settings; nothing is opened yet. */
+/* Of the settings that were just loaded (launch.h); nothing is opened yet. */
 MUST_CHECK struct edition *edition_new(const struct config *config, struct config *owned);
 /* Opens the log file, as the user who serves. */
 MUST_CHECK bool edition_open_log(const struct edition *edition, const struct state_user *user);
@@ -39,6 +40,8 @@ MUST_CHECK bool edition_find_database(struct edition *edition, const char *embed
 void edition_close(struct edition *edition, const struct edition *other);
 /* What a child gets of it. */
 void edition_give(const struct edition *edition, struct heritage *heritage);
+/* In a child: wipes what the settings were read from. */
+void edition_forget(struct edition *edition);
 /* Wipes, closes the sockets unless `other` has the same, and frees. NULL is fine. */
 void edition_free(struct edition *edition, const struct edition *other);
 

@@ -167,6 +167,23 @@ env_file_merge(char *const *variables, char **problem_r)
 }
 
 void
+env_file_drop(char **variables, const char *name)
+{
+	size_t length = strlen(name);
+	char **kept = variables;
+
+	for (; *variables; variables++) {
+		if (strncmp(*variables, name, length) != 0 || (*variables)[length] != '=') {
+			*kept++ = *variables;
+			continue;
+		}
+		crypto_wipe(*variables, strlen(*variables));
+		free(*variables);
+	}
+	*kept = NULL;
+}
+
+void
 env_file_free(char **variables)
 {
 	for (char **at = variables; *at; at++) {

@@ -16,6 +16,8 @@
  * with env_file_free(). NULL: *problem_r, to be freed, is one sentence that says why.
  */
 MUST_CHECK char **env_file_merge(char *const *variables, char **problem_r);
+/* Wipes the variables of that name and takes them out of the list. */
+void env_file_drop(char **variables, const char *name);
 /* Wipes and frees. */
 void env_file_free(char **variables);
 

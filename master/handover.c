@@ -22,6 +22,7 @@ stay_open(int fd, bool open)
 
 struct writing {
 	struct buf text;
+	int variables; /* the memory of the settings */
 	bool open;
 };
 
@@ -56,8 +57,10 @@ write_descriptors(const struct master *master, struct writing *writing)
 	stay_open(master->lifeline[0], writing->open);
 	stay_open(master->lifeline[1], writing->open);
 	buf_printf(&writing->text, "lock %d\nlifeline %d %d\n", master->lock_fd, master->lifeline[0], master->lifeline[1]);
+	/* Who goes back gets the settings that it left with. */
 	stay_open(program, writing->open);
-	buf_printf(&writing->text, "program %d\n", program);
+	stay_open(writing->variables, writing->open);
+	buf_printf(&writing->text, "program %d\nvariables %d\n", program, writing->variables);
 	shared_memory_each(each_memory, writing);
 	for (int i = 0; i < master->heritage.board->slot_count; i++) {
 		stay_open(master->heritage.wake_fds[i], writing->open);
@@ -79,9 +82,9 @@ write_children(const struct master *master, struct writing *writing)
 }
 
 static struct buf
-describe(const struct master *master, bool reverted, bool open)
+describe(const struct master *master, int variables, bool reverted, bool open)
 {
-	struct writing writing = {.open = open};
+	struct writing writing = {.variables = variables, .open = open};
 
 	buf_printf(&writing.text, "agentd %d\npid %d\nreverted %d\ngeneration %d\nhash ", LAYOUT, (int)getpid(), reverted,
 	           master->generation);
@@ -93,13 +96,16 @@ describe(const struct master *master, bool reverted, bool open)
 	return writing.text;
 }
 
+static int packed = -1; /* settings that were written for a program that did not come */
+
 int
 handover_write(const struct master *master, bool reverted)
 {
 	int fd = memfd_create("agentd handover", 0), problem;
-	struct buf text = describe(master, reverted, true);
+	int variables = reverted ? master->previous_variables : (packed = launch_pack(master->now->variables));
+	struct buf text = describe(master, variables, reverted, true);
 
-	if (fd >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len && lseek(fd, 0, SEEK_SET) == 0) {
+	if (fd >= 0 && variables >= 0 && write(fd, text.data, text.len) == (ssize_t)text.len && lseek(fd, 0, SEEK_SET) == 0) {
 		buf_free(&text);
 		return fd;
 	}
@@ -113,11 +119,14 @@ handover_write(const struct master *master, bool reverted)
 void
 handover_withdraw(const struct master *master, int fd)
 {
-	struct buf text = describe(master, false, false);
+	struct buf text = describe(master, master->previous_variables, false, false);
 
 	buf_free(&text);
 	if (fd >= 0)
 		close(fd);
+	if (packed >= 0)
+		close(packed);
+	packed = -1;
 }
 
 struct reading {
@@ -210,6 +219,9 @@ read_line(struct reading *reading, const char *line)
 	} else if (sscanf(line, "program %d", &a) == 1) {
 		master->previous_program = a;
 		stay_open(a, false);
+	} else if (sscanf(line, "variables %d", &a) == 1) {
+		master->previous_variables = a;
+		stay_open(a, false);
 	} else if (sscanf(line, "generation %d", &a) == 1) {
 		master->generation = a;
 	} else if (sscanf(line, "reverted %d", &a) == 1) {
@@ -227,21 +239,43 @@ read_line(struct reading *reading, const char *line)
 	}
 }
 
+static char *
+read_text(int fd)
+{
+	struct stat status;
+	char *text;
+
+	if (fstat(fd, &status) != 0 || status.st_size <= 0 || status.st_size > TEXT_MAX)
+		return NULL;
+	text = mem_zero((size_t)status.st_size + 1);
+	if (pread(fd, text, (size_t)status.st_size, 0) == status.st_size)
+		return text;
+	free(text);
+	return NULL;
+}
+
+void
+handover_prepare(int fd)
+{
+	char *text = read_text(fd);
+	const char *line = text ? strstr(text, "\nvariables ") : NULL;
+	int variables;
+
+	if (line && strstr(text, "\nreverted 1\n") && sscanf(line, "\nvariables %d", &variables) == 1)
+		launch_unpack(variables);
+	free(text);
+}
+
 bool
 handover_read(struct master *master, int fd, bool *reverted_r)
 {
 	struct reading reading = {.master = master};
-	struct stat status;
-	char *text = NULL, *next, *line;
-	ssize_t got = -1;
+	char *text, *next, *line;
 
 	master->lock_fd = master->lifeline[0] = master->lifeline[1] = master->previous_program = -1;
-	if (fstat(fd, &status) == 0 && status.st_size > 0 && status.st_size < TEXT_MAX) {
-		text = mem_zero((size_t)status.st_size + 1);
-		got = pread(fd, text, (size_t)status.st_size, 0);
-	}
+	next = text = read_text(fd);
 	close(fd);
-	for (next = text; got > 0 && (line = strsep(&next, "\n"));)
+	while (text && (line = strsep(&next, "\n")))
 		read_line(&reading, line);
 	free(text);
 	master->slots = reading.slots;

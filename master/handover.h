@@ -22,6 +22,10 @@ MUST_CHECK int handover_write(const struct master *master, bool reverted);
 void handover_withdraw(const struct master *master, int fd);
 
 /*
+ * In the new program, before it reads its settings: has it read those that it had, if it is the one before (reverted).
+ */
+void handover_prepare(int fd);
+/*
  * In the new program: fills what it knows of the empty master, whose `now` is an edition without a socket, adopts the
  * shared memory, and closes fd. False: it is of no use, said why.
  */

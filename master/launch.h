@@ -24,6 +24,16 @@ void launch_forget(void);
  * the files that settings name.
  */
 MUST_CHECK struct config *launch_load(bool embedded, void (*tell)(const char *error));
+/* What the last launch_load() read, `NAME=value` up to NULL: the caller's from here on, with env_file_free(). */
+MUST_CHECK char **launch_take_variables(void);
+
+/* Variables as a memory that a program gets in its handover; -1: errno says why. */
+MUST_CHECK int launch_pack(char *const *variables);
+/* The next launch_load() reads these, from such a memory, and neither the environment nor its file. */
+void launch_unpack(int fd);
+
+/* Nobody will need that variable again. */
+void launch_drop(const char *name);
 
 /* The file that was started, which may be a newer one by now; and the descriptor of what is running. */
 const char *launch_path(void);

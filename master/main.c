@@ -5,6 +5,7 @@
 #include "audit.h"
 #include "config.h"
 #include "embedded.h"
+#include "handover.h"
 #include "launch.h"
 #include "migrate.h"
 #include "proctitle.h"
@@ -231,6 +232,8 @@ main(int argc, char **argv)
 		fprintf(stderr, "agentd: unknown command %s; `agentd --help` shows all.\n", argv[at]);
 		return EXIT_USAGE;
 	}
+	if (handover >= 0)
+		handover_prepare(handover);
 	config = load(embedded);
 	if (!config)
 		return EXIT_CONFIG;

@@ -51,7 +51,8 @@ struct master {
 	bool upgrade_checked; /* it could: to be done on this turn */
 	int64_t upgrade_deadline_us;
 	bool reverting;
-	int previous_program; /* to become again if this one does not serve; -1: none */
+	int previous_program;   /* to become again if this one does not serve; -1: none */
+	int previous_variables; /* the settings that it had (launch_pack) */
 
 	/* hang.c */
 	int64_t looked_us;

@@ -78,7 +78,7 @@ reload_begin(struct master *master)
 		refuse(next, master, "AGENTD_LOG_FILE cannot be opened");
 		return;
 	}
-	secrets_forget_used(next->config);
+	secrets_forget_used(next);
 	master->next = next;
 	if (!succession_begin(master, SUCCESSION_RELOAD)) {
 		master->next = NULL;

@@ -190,7 +190,7 @@ start(struct master *master)
 	    !user_first_admin(sight.direct_url, config->admin_username, config->admin_password))
 		return false;
 	database_warn_of_bypass(sight.database_url);
-	secrets_forget_used(config);
+	secrets_forget_used(master->now);
 	return true;
 }
 
@@ -199,7 +199,7 @@ begin(struct master *master, const struct config *config)
 {
 	master->now = edition_new(config, NULL);
 	master->phase = MASTER_STARTING;
-	master->previous_program = master->control_fd = -1;
+	master->previous_program = master->previous_variables = master->control_fd = -1;
 	proctitle_set("master");
 	notify_init();
 	signals_init();
@@ -249,16 +249,16 @@ run_resume(const struct config *config, int handover)
 		return 1;
 	able = prepare(&master) && edition_find_database(master.now, config->embedded ? master.embedded.url : NULL);
 	master.phase = MASTER_UP;
-	if (reverted)
-		upgrade_done(&master);
 	if (!able) {
 		upgrade_revert(&master);
 		upgrade_step(&master);
 		return 1;
 	}
 	recognize_children(&master);
+	if (reverted)
+		upgrade_done(&master);
 	master_reap(&master);
-	secrets_forget_used(config);
+	secrets_forget_used(master.now);
 	master_tell_address(&master);
 	log_info("master", reverted ? "the program before goes on" : "this program has taken over",
 	         LOG_TEXT("version", PACKAGE_VERSION), LOG_INT("generation", master.generation));

@@ -2,7 +2,10 @@
 #include "secrets.h"
 #include "config.h"
 #include "crypto.h"
+#include "edition.h"
+#include "env_file.h"
 #include "heritage.h"
+#include "launch.h"
 #include "services.h"
 
 /* SECRET, DATABASE_URL and DB_PASSWORD live on in the heritage, and nowhere else. */
@@ -25,12 +28,33 @@ is_needed(enum config_setting setting)
 	return false;
 }
 
-void
-secrets_forget_used(const struct config *config)
+/* SECRET and the address of the database are read anew by every reload; what lies in a file is found there. */
+static bool
+is_read_again(const struct config *config, enum config_setting setting)
 {
+	if (setting == SETTING_DB_PASSWORD)
+		return !config->embedded && !*config->database_url;
+	return setting == SETTING_SECRET || (setting == SETTING_DATABASE_URL && !config->embedded);
+}
+
+void
+secrets_forget_used(const struct edition *edition)
+{
+	char name[CONFIG_NAME_SIZE];
+
+	for (int i = 0; i < SETTING_COUNT; i++) {
+		enum config_setting setting = (enum config_setting)i;
+		if (!config_is_secret(setting) || is_needed(setting))
+			continue;
+		if (!is_read_again(edition->config, setting)) {
+			config_variable(setting, name);
+			launch_drop(name);
+			env_file_drop(edition->variables, name);
+		}
+	}
 	for (int i = 0; i < SETTING_COUNT; i++)
 		if (config_is_secret((enum config_setting)i) && !is_needed((enum config_setting)i))
-			config_forget(config, (enum config_setting)i);
+			config_forget(edition->config, (enum config_setting)i);
 }
 
 static void

@@ -54,7 +54,11 @@ close_others(struct master *master)
 		close(master->control_fd);
 	if (master->previous_program >= 0)
 		close(master->previous_program);
+	if (master->previous_variables >= 0)
+		close(master->previous_variables);
 	launch_forget();
+	edition_forget(master->now);
+	edition_forget(master->next);
 }
 
 /* False: the kernel has no Landlock, which was said at the start. */

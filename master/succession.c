@@ -98,6 +98,7 @@ take_over(struct master *master)
 	         LOG_INT("after_ms", (clock_steady_us() - master->succession_began_us) / 1000));
 	master->succession = SUCCESSION_NONE;
 	master_tell_address(master);
+	atomic_store(&master->heritage.board->generation, master->generation);
 	notify_ready(master->heritage.board->address);
 	upgrade_done(master);
 }

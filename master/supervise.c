@@ -30,7 +30,6 @@ master_tell_address(struct master *master)
 	(void)!state_write(master->folder, "url", url);
 	(void)!state_write(master->folder, "metrics_url", now->metrics.fd >= 0 ? metrics : NULL);
 	snprintf(board->address, sizeof(board->address), "%.*s", (int)strcspn(url, "\n"), url);
-	atomic_store(&board->generation, master->generation);
 }
 
 static void
@@ -38,6 +37,7 @@ get_up(struct master *master)
 {
 	master->phase = MASTER_UP;
 	master_tell_address(master);
+	atomic_store(&master->heritage.board->generation, master->generation);
 	notify_ready(master->heritage.board->address);
 	log_info("master", "ready", LOG_TEXT("url", master->heritage.board->address),
 	         LOG_TEXT("environment", config_environment_name(master->now->config->environment)),

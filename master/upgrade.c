@@ -126,6 +126,7 @@ upgrade_done(struct master *master)
 	if (master->previous_program < 0)
 		return;
 	close(master->previous_program);
-	master->previous_program = -1;
+	close(master->previous_variables);
+	master->previous_program = master->previous_variables = -1;
 	shared_memory_forget_adopted();
 }

@@ -395,6 +395,12 @@ config_scrub(char **variables)
 	*kept = NULL;
 }
 
+void
+config_variable(enum config_setting setting, char name_r[CONFIG_NAME_SIZE])
+{
+	config_source(setting, CONFIG_FROM_VARIABLE, name_r);
+}
+
 bool
 config_is_secret(enum config_setting setting)
 {

@@ -67,6 +67,9 @@ MUST_CHECK struct config *config_load(char *const *variables, bool embedded, str
 void config_errors_free(struct config_errors *errors);
 /* Takes the variables that hold secrets out of `NAME=value` strings up to NULL, and wipes them there. */
 void config_scrub(char **variables);
+/* The variable of a setting: AGENTD_NAME. */
+enum { CONFIG_NAME_SIZE = 64 };
+void config_variable(enum config_setting setting, char name_r[CONFIG_NAME_SIZE]);
 bool config_is_secret(enum config_setting setting);
 /* Wipes a secret that is needed no more: the setting is empty from here on. */
 void config_forget(const struct config *config, enum config_setting setting);

@@ -65,7 +65,6 @@ void config_value_write(const struct config_row *row, const struct config *confi
 const char *config_value_text(const struct config_row *row, const struct config *config);
 
 /* The name of the variable that a setting came from or should come from, written into out. */
-enum { CONFIG_NAME_SIZE = 64 };
 const char *config_source(enum config_setting setting, enum config_origin origin, char out[CONFIG_NAME_SIZE]);
 
 /* Adds `name="value" why`, with the value cut and escaped; value NULL: without. Takes no ownership. */

@@ -37,7 +37,8 @@ api_livez(struct request *request)
 enum step
 api_readyz(struct request *request)
 {
-	if (request->worker->draining || atomic_load(&request->worker->heritage->board->draining))
+	/* Not of this worker, which may leave because another generation serves. */
+	if (atomic_load(&request->worker->heritage->board->draining))
 		return request_fail(request, ERROR_UNAVAILABLE, "not ready: this node is shutting down");
 	if (!db_ready(request->worker->db))
 		return request_fail(request, ERROR_UNAVAILABLE, "not ready: no connection to the database: %s",
