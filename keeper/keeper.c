@@ -10,7 +10,6 @@
 #include "clock.h"
 #include "config.h"
 #include "duty.h"
-#include "gauges.h"
 #include "log.h"
 #include "process_usage.h"
 #include "settings.h"
@@ -148,7 +147,6 @@ keeper_main(const struct heritage *heritage)
 	struct event *events[3];
 
 	INVARIANT(keeper.base);
-	gauges_begin(heritage);
 	keeper.relay = relay_new(keeper.base, heritage);
 	options.listen = !options.pooled ? "agentd_ready" : NULL;
 	options.notified = relay_hear;

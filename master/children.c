@@ -42,6 +42,12 @@ child_name(struct child *child)
 		snprintf(child->name, sizeof(child->name), "%s", service_kinds[child->service].name);
 }
 
+int
+child_place(const struct child *child)
+{
+	return child->service == SERVICE_WORKER ? 2 + child->index : 1;
+}
+
 struct child *
 child_add(struct master *master, enum service service, int index, int generation)
 {

@@ -65,6 +65,8 @@ struct master {
 struct child *child_add(struct master *master, enum service service, int index, int generation);
 /* Writes its name: what people and the log call it. */
 void child_name(struct child *child);
+/* Its place among the metrics by process. */
+int child_place(const struct child *child);
 /* How many more would find a slot. */
 int child_room(const struct master *master);
 /* Tells it to stop, once; it is killed at the deadline and forgotten when it is gone. */

@@ -55,6 +55,7 @@ tell_crash(const struct master *master, const struct child *child, int status)
 	          LOG_INT("again_in_ms", child->fresh ? -1 : child->backoff_ms));
 	if (child->slot >= 0)
 		record_end(&master->heritage.board->records[child->slot], child, &last, how, where.data);
+	metrics_add(METRIC_PROCESS_RESTARTS, child_place(child), 1);
 	buf_free(&where);
 }
 
@@ -73,8 +74,6 @@ clear_slot(struct master *master, struct child *child)
 	atomic_store(&slot->waiting, false);
 	atomic_store(&slot->pid, 0);
 	metrics_end(child->slot);
-	if (!child->leaving)
-		metrics_restarted(child->slot);
 	slot->request[0] = slot->endpoint[0] = slot->stage[0] = '\0';
 	address_count_end(master->heritage.addresses, child->slot);
 }

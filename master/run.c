@@ -19,6 +19,7 @@
 #include "metrics.h"
 #include "migrate.h"
 #include "notify.h"
+#include "process_usage.h"
 #include "proctitle.h"
 #include "sandbox.h"
 #include "secrets.h"
@@ -79,6 +80,11 @@ make_shared_memory(struct master *master)
 	}
 	board->master = getpid();
 	snprintf(board->version, sizeof(board->version), "%s", PACKAGE_VERSION);
+	process_usage_open();
+	metrics_begin(METRICS_MASTER, 0, "master");
+	metrics_set(METRIC_START_TIME, 0, board->started_us);
+	metrics_set(METRIC_BUILD, 0, 1);
+	metrics_name(METRICS_LABEL_VERSION, 0, PACKAGE_VERSION);
 	atomic_store(&board->clock_offset_us, clock_wall_us() - clock_mono_us());
 	return true;
 }

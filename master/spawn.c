@@ -107,7 +107,7 @@ become_child(struct master *master, const struct child *child, int status_fd)
 	if (!kind->main)
 		become_postgres(master);
 	process_usage_open();
-	metrics_begin(child->slot, child->name);
+	metrics_begin(child->slot, child_place(child), child->name);
 	confine_user(&master->user);
 	proctitle_set(child->name);
 	log_set_process(child->name);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "master.h"
 #include "notify.h"
+#include "process_usage.h"
 #include "sandbox.h"
 
 #include <poll.h>
@@ -193,6 +194,7 @@ master_supervise(struct master *master)
 		report_refusals(master);
 		obey_signals(master);
 		hang_look(master);
+		process_usage_tick(clock_wall_us());
 		if (master->phase == MASTER_STARTING && all_ready(master))
 			get_up(master);
 		begin_wanted(master);

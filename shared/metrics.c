@@ -1,26 +1,25 @@
 /* metrics.c - the memory of the metrics: see metrics.h and metrics_private.h. */
 #include "metrics_private.h"
+#include "scoreboard.h"
 #include "shared_memory.h"
 
-struct area {
-	struct metrics_name process;
-	_Alignas(64) _Atomic int64_t cells[];
-};
+enum { AREAS = SCOREBOARD_SLOTS_MAX + 1 };
 
-/* The areas follow, each area_size() from the next. */
+/* The areas follow, each area_size() from the next; the master's is the first. */
 struct memory {
-	_Atomic int areas;
+	_Atomic int areas; /* in use */
 	struct metrics_name names[];
 };
 
 static struct memory *memory;
 static _Atomic int64_t *own; /* cells of this process; NULL: it counts nothing */
+static int own_place;
 
 /* What is read by many is never in one line of the processor's cache with what this process writes. */
 static size_t
 area_size(void)
 {
-	return (sizeof(struct area) + metrics_cells() * sizeof(int64_t) + 63) / 64 * 64;
+	return (metrics_cells() * sizeof(int64_t) + 63) / 64 * 64;
 }
 
 static int
@@ -40,10 +39,10 @@ head_size(void)
 	       64;
 }
 
-static struct area *
-area_of(int slot)
+static _Atomic int64_t *
+area_of(int area)
 {
-	return (struct area *)(void *)((char *)memory + head_size() + (size_t)slot * area_size());
+	return (_Atomic int64_t *)(void *)((char *)memory + head_size() + (size_t)area * area_size());
 }
 
 static struct metrics_name *
@@ -54,26 +53,18 @@ name_of(enum metrics_label label, int index)
 	return &memory->names[names_before(label) + index];
 }
 
-static size_t
-memory_size(void)
-{
-	return head_size() + METRICS_AREAS * area_size();
-}
-
 bool
 metrics_map(void)
 {
 	static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 	char name[16];
 
-	/* Another table of metrics is another memory. */
+	own = NULL;
 	snprintf(name, sizeof(name), "metrics %07x", (unsigned)(metrics_signature() & 0xfffffff));
-	memory = shared_memory_map(name, memory_size(), NULL);
-	if (!memory)
-		return false;
-	for (int i = 0; i < (int)ARRAY_LENGTH(classes); i++)
+	memory = shared_memory_map(name, head_size() + AREAS * area_size(), NULL);
+	for (int i = 0; memory && i < (int)ARRAY_LENGTH(classes); i++)
 		metrics_name(METRICS_LABEL_STATUS, i, classes[i]);
-	return true;
+	return memory != NULL;
 }
 
 void
@@ -126,44 +117,40 @@ metrics_name_read(enum metrics_label label, int index, char name_r[METRICS_NAME_
 }
 
 static void
-forget_gauges(struct area *area)
+forget_gauges(int area)
 {
+	_Atomic int64_t *cells = area_of(area);
+
 	for (int i = 0; i < METRIC_COUNT; i++) {
 		const struct metrics_row *row = &metrics_rows[i];
-		for (int j = 0; row->type == METRICS_TYPE_GAUGE && j < row->values[0] * row->values[1]; j++)
-			atomic_store_explicit(&area->cells[row->at + (unsigned)j], 0, memory_order_relaxed);
+		bool gauge = row->type == METRICS_TYPE_GAUGE || row->type == METRICS_TYPE_LATEST;
+		for (int j = 0; gauge && j < row->values[0] * row->values[1]; j++)
+			atomic_store_explicit(&cells[row->at + (unsigned)j], 0, memory_order_relaxed);
 	}
 }
 
 void
-metrics_begin(int slot, const char *process)
+metrics_begin(int slot, int place, const char *name)
 {
-	struct area *area;
-	int areas;
+	int area = slot + 1, areas;
 
-	if (!memory || slot < 0 || slot >= METRICS_AREAS)
+	if (!memory)
 		return;
-	area = area_of(slot);
+	INVARIANT(area >= 0 && area < AREAS);
 	areas = atomic_load(&memory->areas);
-	while (slot >= areas && !atomic_compare_exchange_weak(&memory->areas, &areas, slot + 1))
+	while (area >= areas && !atomic_compare_exchange_weak(&memory->areas, &areas, area + 1))
 		;
-	write_name(&area->process, process);
+	metrics_name(METRICS_LABEL_PROCESS, place, name);
 	forget_gauges(area);
-	own = area->cells;
+	own = area_of(area);
+	own_place = place;
 }
 
 void
 metrics_end(int slot)
 {
-	if (memory && slot >= 0 && slot < atomic_load(&memory->areas))
-		forget_gauges(area_of(slot));
-}
-
-void
-metrics_restarted(int slot)
-{
-	if (memory && slot >= 0 && slot < METRICS_AREAS)
-		atomic_fetch_add(&area_of(slot)->cells[metrics_rows[METRIC_PROCESS_RESTARTS].at], 1);
+	if (memory && slot + 1 < atomic_load(&memory->areas))
+		forget_gauges(slot + 1);
 }
 
 /* NULL: out of bounds, or nobody counts. */
@@ -172,6 +159,8 @@ cell_of(enum metric metric, int index)
 {
 	const struct metrics_row *row = &metrics_rows[metric];
 
+	if (index == METRICS_OWN)
+		index = own_place;
 	if (!own || index < 0 || index >= row->values[0] * row->values[1])
 		return NULL;
 	return &own[row->at + (unsigned)index * row->width];
@@ -240,14 +229,8 @@ metrics_area_count(void)
 	return memory ? atomic_load(&memory->areas) : 0;
 }
 
-bool
-metrics_area_name(int area, char name_r[METRICS_NAME_SIZE], uint32_t *sequence_r)
-{
-	return read_name(&area_of(area)->process, name_r, sequence_r);
-}
-
 int64_t
 metrics_area_cell(int area, unsigned cell)
 {
-	return atomic_load_explicit(&area_of(area)->cells[cell], memory_order_relaxed);
+	return atomic_load_explicit(&area_of(area)[cell], memory_order_relaxed);
 }

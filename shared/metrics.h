@@ -1,11 +1,11 @@
 /*
  * metrics.h - counters, gauges and histograms in shared memory: what Prometheus is told.
  *
- * The master maps one area for each slot of the scoreboard before the first fork. An area is written only by the
- * process that has the slot, so to count is a plain load and store, and it belongs to the slot: what a process counted
- * stays when it dies, and the next one goes on from there. Reading sums over areas; nothing ever blocks. What may be
- * counted stands in metrics.def, and labels are bounded: an index below METRICS_MAX_*. Only the thread of the loop may
- * write.
+ * The master maps an area for itself and one for each slot of the scoreboard before the first fork. An area is written
+ * only by the process that has the slot, so to count is a plain load and store, and it belongs to the slot: what a
+ * process counted stays when it dies, and the next one goes on from there. Reading sums over areas; nothing ever
+ * blocks. What may be counted stands in metrics.def, and labels are bounded: an index below METRICS_MAX_*. Only the
+ * thread of the loop may write.
  */
 #ifndef AGENTD_METRICS_H
 #define AGENTD_METRICS_H
@@ -16,11 +16,12 @@ struct buf;
 
 /*
  * LABEL(ID, name, how many values it has at most). Values get their names by metrics_name(), or have them from the
- * start (STATUS; index: hundreds - 1). PROCESS is the area itself.
+ * start (metrics.c). PROCESS is a place that processes have one after the other, and at a reload two at once: 0 is the
+ * master, 1 the keeper, then come the workers.
  */
 #define METRICS_LABELS(LABEL)        \
 	LABEL(NONE, "", 1)               \
-	LABEL(PROCESS, "process", 1)     \
+	LABEL(PROCESS, "process", 260)   \
 	LABEL(VERSION, "version", 1)     \
 	LABEL(ENDPOINT, "endpoint", 192) \
 	LABEL(STATUS, "status", 5)       \
@@ -30,7 +31,11 @@ enum {
 #define METRICS_MAX(id, name, most) METRICS_MAX_##id = (most),
 	METRICS_LABELS(METRICS_MAX)
 #undef METRICS_MAX
-	    METRICS_NAME_SIZE = 64
+	/* clang-format off */
+	METRICS_NAME_SIZE = 66, /* a role has 64 bytes at most */
+	METRICS_MASTER = -1,    /* instead of a slot */
+	METRICS_OWN = -2        /* instead of an index: the place of this process */
+	/* clang-format on */
 };
 
 enum metrics_label {
@@ -40,7 +45,7 @@ enum metrics_label {
 	    METRICS_LABEL_COUNT
 };
 
-enum metrics_type { METRICS_TYPE_COUNTER, METRICS_TYPE_GAUGE, METRICS_TYPE_HISTOGRAM };
+enum metrics_type { METRICS_TYPE_COUNTER, METRICS_TYPE_GAUGE, METRICS_TYPE_LATEST, METRICS_TYPE_HISTOGRAM };
 enum metrics_unit { METRICS_UNIT_NUMBER, METRICS_UNIT_BYTES, METRICS_UNIT_SECONDS };
 
 enum metric {
@@ -50,19 +55,20 @@ enum metric {
 };
 
 /*
- * Maps the areas (shared_memory.h): those of the program that this one takes over from, if its table was the same. False:
+ * Maps the areas (shared_memory.h): what the program before has counted, if its table was the same, else zeros. False:
  * errno says why.
  */
 MUST_CHECK bool metrics_map(void);
 void metrics_unmap(void);
-/* In a child: from here on this process writes the area of its slot. What was gauged there is forgotten. */
-void metrics_begin(int slot, const char *process);
+/* From here on this process writes the area of that slot. What was gauged there is forgotten. */
+void metrics_begin(int slot, int place, const char *name);
 /* In the master: the process of that slot has ended, and what it gauged with it. */
 void metrics_end(int slot);
-/* In the master, for a slot that has no process: one restart more. */
-void metrics_restarted(int slot);
 
-/* Of a metric with one label (its index) or two (see metrics_pair); 0 without. What is out of bounds is dropped. */
+/*
+ * Of a metric with one label (its index) or two (see metrics_pair); 0 without. What is out of bounds is dropped.
+ * Amounts of SECONDS are microseconds.
+ */
 void metrics_add(enum metric metric, int index, int64_t amount);
 void metrics_set(enum metric metric, int index, int64_t value);
 void metrics_observe(enum metric metric, int index, int64_t value);
@@ -72,8 +78,8 @@ void metrics_unset(enum metric metric, int index);
 int metrics_pair(enum metric metric, int first, int second);
 
 /*
- * Names a value of a label; the same for all processes. A label has one writer: the worker for endpoints and stages
- * (all write the same). NULL or "" takes the name back, and what is under it is not shown.
+ * Names a value of a label; the same for all processes. A label has one writer, or several that write the same. NULL or
+ * "" takes the name back, and what is under it is not shown.
  */
 void metrics_name(enum metrics_label label, int index, const char *name);
 

@@ -9,11 +9,8 @@
 #define AGENTD_METRICS_PRIVATE_H
 
 #include "metrics.h"
-#include "scoreboard.h"
 
 #include <stdatomic.h>
-
-enum { METRICS_AREAS = SCOREBOARD_SLOTS_MAX };
 
 struct metrics_row {
 	const char *name;
@@ -48,8 +45,6 @@ MUST_CHECK bool metrics_name_read(enum metrics_label label, int index, char name
                                   uint32_t *sequence_r);
 /* Areas that are or have been in use. */
 int metrics_area_count(void);
-/* The process whose area it is; false: nobody's, so far. */
-MUST_CHECK bool metrics_area_name(int area, char name_r[METRICS_NAME_SIZE], uint32_t *sequence_r);
 int64_t metrics_area_cell(int area, unsigned cell);
 
 /* A gauge that nobody has set; so cells of zeros say 0 for counters and this for gauges. */

@@ -10,7 +10,7 @@ static const int64_t bounds_of_bytes[] = {1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 <
 #define BOUNDS_NUMBER bounds_of_number
 #define BOUNDS_BYTES bounds_of_bytes
 #define BOUNDS_SECONDS bounds_of_seconds
-enum { IS_COUNTER = 0, IS_GAUGE = 0, IS_HISTOGRAM = 1 };
+enum { IS_COUNTER = 0, IS_GAUGE = 0, IS_LATEST = 0, IS_HISTOGRAM = 1 };
 
 #define WIDTH(type, unit) (1 + IS_##type * (ARRAY_LENGTH(BOUNDS_##unit) + 1))
 

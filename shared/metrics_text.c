@@ -7,12 +7,8 @@
 #include "buf.h"
 #include "metrics_private.h"
 
-/* Whose cells: one area or the sum of all. */
-enum { ALL_AREAS = -1 };
-
 struct series {
 	const struct metrics_row *row;
-	int area;
 	unsigned cell;
 	char names[2][METRICS_NAME_SIZE];
 	uint32_t sequences[2];
@@ -23,8 +19,6 @@ sum(const struct series *series, unsigned offset)
 {
 	int64_t total = 0;
 
-	if (series->area != ALL_AREAS)
-		return metrics_area_cell(series->area, series->cell + offset);
 	for (int area = 0; area < metrics_area_count(); area++)
 		total += metrics_area_cell(area, series->cell + offset);
 	return total;
@@ -32,19 +26,20 @@ sum(const struct series *series, unsigned offset)
 
 /* False: nobody has set it. */
 static bool
-sum_gauges(const struct series *series, int64_t *total_r)
+read_gauges(const struct series *series, int64_t *value_r)
 {
-	int first = series->area == ALL_AREAS ? 0 : series->area;
-	int last = series->area == ALL_AREAS ? metrics_area_count() - 1 : series->area;
 	bool known = false;
 
-	*total_r = 0;
-	for (int area = first; area <= last; area++) {
+	*value_r = 0;
+	for (int area = 0; area < metrics_area_count(); area++) {
 		int64_t value = metrics_area_cell(area, series->cell) ^ METRICS_UNSET;
 		if (value == METRICS_UNSET)
 			continue;
+		if (series->row->type == METRICS_TYPE_LATEST && known)
+			*value_r = MAX(*value_r, value);
+		else
+			*value_r += value;
 		known = true;
-		*total_r += value;
 	}
 	return known;
 }
@@ -53,8 +48,8 @@ static bool
 read_value(const struct series *series, int64_t *value_r)
 {
 	*value_r = 0;
-	if (series->row->type == METRICS_TYPE_GAUGE)
-		return sum_gauges(series, value_r);
+	if (series->row->type == METRICS_TYPE_GAUGE || series->row->type == METRICS_TYPE_LATEST)
+		return read_gauges(series, value_r);
 	if (series->row->type == METRICS_TYPE_COUNTER)
 		*value_r = sum(series, 0);
 	else
@@ -67,7 +62,7 @@ bool
 metrics_read(enum metric metric, int index, int64_t *value_r)
 {
 	const struct metrics_row *row = &metrics_rows[metric];
-	const struct series series = {.row = row, .area = ALL_AREAS, .cell = row->at + (unsigned)index * row->width};
+	const struct series series = {.row = row, .cell = row->at + (unsigned)index * row->width};
 
 	*value_r = 0;
 	return index >= 0 && index < row->values[0] * row->values[1] && read_value(&series, value_r);
@@ -166,8 +161,6 @@ name_label(struct series *series, int which, int index)
 
 	if (label == METRICS_LABEL_NONE)
 		return true;
-	if (label == METRICS_LABEL_PROCESS)
-		return metrics_area_name(series->area, series->names[which], &series->sequences[which]);
 	return metrics_name_read(label, index, series->names[which], &series->sequences[which]);
 }
 
@@ -213,9 +206,9 @@ is_idle(struct series *series, int first)
 }
 
 static void
-write_area(struct buf *out, const struct metrics_row *row, int area)
+write_all_series(struct buf *out, const struct metrics_row *row)
 {
-	struct series series = {.row = row, .area = area};
+	struct series series = {.row = row};
 
 	for (int first = 0; first < row->values[0]; first++)
 		if (name_label(&series, 0, first) && !is_idle(&series, first))
@@ -226,18 +219,14 @@ write_area(struct buf *out, const struct metrics_row *row, int area)
 static void
 write_metric(struct buf *out, const struct metrics_row *row)
 {
-	static const char *const types[] = {"counter", "gauge", "histogram"};
+	static const char *const types[] = {"counter", "gauge", "gauge", "histogram"};
 	size_t before = out->len, head;
 
 	buf_printf(out, "# HELP %s ", row->name);
 	write_text(out, row->help, "\\");
 	buf_printf(out, "\n# TYPE %s %s\n", row->name, types[row->type]);
 	head = out->len;
-	if (row->labels[0] == METRICS_LABEL_PROCESS)
-		for (int area = 0; area < metrics_area_count(); area++)
-			write_area(out, row, area);
-	else
-		write_area(out, row, ALL_AREAS);
+	write_all_series(out, row);
 	if (out->len == head)
 		out->len = before;
 }

@@ -15,13 +15,33 @@ static DIR *descriptors;
 static int64_t next_us, cpu_us;
 static unsigned looks;
 
+static int64_t
+time_us(struct timeval time)
+{
+	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+}
+
+static int64_t
+processor_us(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? time_us(usage.ru_utime) + time_us(usage.ru_stime) : 0;
+}
+
 void
 process_usage_open(void)
 {
+	/* What the parent had open is about the parent. */
+	if (memory_fd >= 0)
+		close(memory_fd);
+	if (descriptors)
+		closedir(descriptors);
 	memory_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	descriptors = opendir("/proc/self/fd");
-	next_us = cpu_us = 0;
+	next_us = 0;
 	looks = 0;
+	cpu_us = processor_us();
 }
 
 static void
@@ -35,28 +55,18 @@ look_at_memory(void)
 		return;
 	text[length] = '\0';
 	if (sscanf(text, "%*d %lld", &resident) == 1)
-		metrics_set(METRIC_PROCESS_RSS, 0, resident * sysconf(_SC_PAGESIZE));
-}
-
-static int64_t
-time_us(struct timeval time)
-{
-	return (int64_t)time.tv_sec * 1000000 + time.tv_usec;
+		metrics_set(METRIC_PROCESS_RSS, METRICS_OWN, resident * sysconf(_SC_PAGESIZE));
 }
 
 static void
 look_at_processor(void)
 {
-	struct rusage usage;
-	int64_t used_us;
+	int64_t used_us = processor_us();
 
-	if (getrusage(RUSAGE_SELF, &usage) != 0)
+	if (used_us <= cpu_us)
 		return;
-	used_us = time_us(usage.ru_utime) + time_us(usage.ru_stime);
-	if (used_us > cpu_us) {
-		metrics_add(METRIC_PROCESS_CPU, 0, used_us - cpu_us);
-		cpu_us = used_us;
-	}
+	metrics_add(METRIC_PROCESS_CPU, METRICS_OWN, used_us - cpu_us);
+	cpu_us = used_us;
 }
 
 static void
@@ -66,13 +76,13 @@ count_descriptors(void)
 	int count = -2; /* . and .. */
 
 	if (getrlimit(RLIMIT_NOFILE, &most) == 0)
-		metrics_set(METRIC_PROCESS_MAX_FDS, 0, (int64_t)most.rlim_cur);
+		metrics_set(METRIC_PROCESS_MAX_FDS, METRICS_OWN, (int64_t)most.rlim_cur);
 	if (!descriptors)
 		return;
 	rewinddir(descriptors);
 	while (readdir(descriptors))
 		count++;
-	metrics_set(METRIC_PROCESS_FDS, 0, count);
+	metrics_set(METRIC_PROCESS_FDS, METRICS_OWN, count);
 }
 
 void
@@ -80,11 +90,11 @@ process_usage_tick(int64_t now_us)
 {
 	int64_t steady_us = clock_steady_us();
 
-	metrics_set(METRIC_PROCESS_HEARTBEAT, 0, now_us);
+	metrics_set(METRIC_PROCESS_HEARTBEAT, METRICS_OWN, now_us);
 	if (steady_us < next_us)
 		return;
 	if (!next_us)
-		metrics_set(METRIC_PROCESS_START_TIME, 0, now_us);
+		metrics_set(METRIC_PROCESS_START_TIME, METRICS_OWN, now_us);
 	next_us = steady_us + LOOK_US;
 	look_at_memory();
 	look_at_processor();

@@ -4,7 +4,7 @@
 
 #include "base.h"
 
-/* Once in a child, before it is confined: later /proc is closed to it. */
+/* Once in each process, before it is confined: later /proc is closed to it. */
 void process_usage_open(void);
 /* Called often; looks once a second, and at the descriptors every ten. now_us: wall clock. */
 void process_usage_tick(int64_t now_us);

@@ -71,7 +71,7 @@ measure_end(const struct request *request)
 void
 measure_tick(const struct worker *worker)
 {
-	metrics_set(METRIC_HTTP_CONNECTIONS, 0, worker->conn_count);
-	metrics_set(METRIC_HTTP_IN_FLIGHT, 0, worker->request_count);
+	metrics_set(METRIC_HTTP_CONNECTIONS, METRICS_OWN, worker->conn_count);
+	metrics_set(METRIC_HTTP_IN_FLIGHT, METRICS_OWN, worker->request_count);
 	process_usage_tick(worker->now_us);
 }
