@@ -51,6 +51,7 @@ finish(struct duty *duty, const struct db_result *result, int64_t full)
 {
 	int64_t moved = result->status == DB_OK && result->count ? strtoll(db_get(result, 0, "moved").data, NULL, 10) : 0;
 
+	duty_note(duty, result);
 	duty->pause_ms = moved >= full ? FULL_PAUSE_MS : IDLE_PAUSE_MS;
 	duty_done(duty);
 }
@@ -72,10 +73,9 @@ partitioned(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_note(duty, result);
 	looked.their_day = result->status == DB_OK ? strtoll(db_get(result, 0, "today").data, NULL, 10) : -1;
-	if (result->status != DB_OK)
-		log_warning("keeper", "partitions could not be made or dropped", LOG_TEXT("reason", result->message));
-	else if (!slice_is(db_get(result, 0, "dropped"), "0"))
+	if (result->status == DB_OK && !slice_is(db_get(result, 0, "dropped"), "0"))
 		log_info("keeper", "partitions past retention were dropped", LOG_SLICE("count", db_get(result, 0, "dropped")));
 	duty_done(duty);
 }

@@ -22,8 +22,7 @@ dropped(void *arg, const struct db_result *result)
 	if (result->status == DB_OK && result->count)
 		log_info("audit", "rows past retention were dropped", LOG_SLICE("rows", db_get(result, 0, "dropped")),
 		         LOG_TEXT("up_to", n), LOG_TEXT("hash", hash));
-	else if (result->status != DB_OK)
-		log_warning("audit", "rows past retention could not be dropped", LOG_TEXT("reason", result->message));
+	duty_note(duty, result);
 	duty->pause_ms = result->status == DB_OK ? BUSY_PAUSE_MS : IDLE_PAUSE_MS;
 	duty_done(duty);
 }
@@ -43,6 +42,7 @@ found(void *arg, const struct db_result *result)
 	struct duty *duty = arg;
 	struct audit_keys *keys = duty->keeper->heritage->audit_keys;
 
+	duty_note(duty, result);
 	duty->pause_ms = IDLE_PAUSE_MS;
 	if (result->status != DB_OK || result->count == 0 || !audit_hash_read(db_get(result, 0, "hash"), anchor.hash)) {
 		duty_done(duty);

@@ -24,6 +24,7 @@ found(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_note(duty, result);
 	duty_looked(duty, result->count >= 100);
 	for (int row = 0; result->status == DB_OK && row < result->count; row++) {
 		struct slice values[QUERY_PARAMS_MAX] = {0};

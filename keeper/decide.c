@@ -6,6 +6,7 @@ found(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_note(duty, result);
 	duty_looked(duty, result->count >= 1000);
 	for (int row = 0; result->status == DB_OK && row < result->count; row++)
 		settle_decide(&duty->keeper->settler, db_get(result, row, "tenant"), db_get(result, row, "id"));

@@ -7,6 +7,7 @@ found(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_note(duty, result);
 	duty_looked(duty, result->count >= 1000);
 	if (result->status == DB_OK)
 		for (int row = 0; row < result->count; row++)

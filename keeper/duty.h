@@ -2,7 +2,8 @@
  * duty.h - the keeper's duties: one row and one file each.
  *
  * A duty runs every interval, unless its last run is still on its way; it never blocks the others. To add one: a file
- * with a run function, a row in keeper.c.
+ * with a run function, a row in keeper.c. One with .leader is begun by the leader of the cluster only; if it has several
+ * steps, it asks keeper_is_leader() before each. What it did is on the node's board (shared/duty_board.h).
  */
 #ifndef AGENTD_DUTY_H
 #define AGENTD_DUTY_H
@@ -14,6 +15,8 @@
 #include "settle.h"
 
 struct duty;
+struct duty_record;
+struct leader;
 
 struct keeper {
 	const struct heritage *heritage;
@@ -23,6 +26,7 @@ struct keeper {
 	struct settler settler;
 	struct relay *relay;
 	struct settings *settings;
+	struct leader *leader;
 	bool ready_told;
 	int64_t leave_us; /* told to stop: leaves at this time at the latest; 0: not told */
 };
@@ -32,18 +36,34 @@ struct duty {
 	/* Starts one run; calls duty_done() when it is over. */
 	void (*run)(struct keeper *keeper, struct duty *duty);
 	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
+	int64_t deadline_ms; /* a run that takes longer has failed; 0: 30 s */
+	bool leader;         /* only the leader of the cluster does it */
 	struct keeper *keeper;
+	struct duty_record *record;
 	int64_t due_us;
 	int64_t began_us;
 	int64_t rest_us;
+	int failures_in_a_row;
 	bool running;
+	bool failed;  /* this run */
+	bool overdue; /* this run */
 };
+
+/* True if this node's keeper leads the cluster at this moment. */
+bool keeper_is_leader(const struct keeper *keeper);
+
+/* For keeper.c: before the first run; and at each of its ticks. */
+void duty_init(struct duty *duty, struct keeper *keeper);
+void duty_tick(struct duty *duty, int64_t now_us);
 
 /*
  * The duty knows what there is to do; full: there is more. A look that took long is followed by a longer rest: indexes
  * are full of dead entries while an old snapshot is open, and reading them is not to keep a processor busy.
  */
 void duty_looked(struct duty *duty, bool full);
+/* This run has failed, if its statement has; or for that reason. To be called before duty_done(). */
+void duty_note(struct duty *duty, const struct db_result *result);
+void duty_fail(struct duty *duty, const char *why);
 void duty_done(struct duty *duty);
 
 void leases_run(struct keeper *keeper, struct duty *duty);    /* leases.c */

@@ -7,7 +7,7 @@
 static void
 removed(void *arg, const struct db_result *result)
 {
-	(void)result;
+	duty_note(arg, result);
 	duty_done(arg);
 }
 

@@ -41,6 +41,7 @@ counted(void *arg, const struct slice *values, const struct db_result *result)
 	struct round *round = arg;
 
 	(void)values;
+	duty_note(round->duty, result);
 	if (result->status != DB_OK || !result->count || !slice_is(db_get(result, 0, "moved"), "t"))
 		round->lost = true;
 	leave(round);
@@ -89,6 +90,7 @@ found(void *arg, const struct db_result *result)
 	int tenants = 0;
 
 	*round = (struct round){.duty = arg, .left = 1};
+	duty_note(arg, result);
 	if (result->status == DB_OK)
 		for (int row = 0; row < result->count; tenants++)
 			row = count_tenant(round, result, row);

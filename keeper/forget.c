@@ -7,7 +7,7 @@
 static void
 forgotten(void *arg, const struct db_result *result)
 {
-	(void)result;
+	duty_note(arg, result);
 	duty_done(arg);
 }
 
@@ -16,7 +16,7 @@ forget_sessions(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
-	(void)result;
+	duty_note(duty, result);
 	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_SESSIONS, NULL, forgotten, duty);
 }
 
@@ -25,7 +25,7 @@ forget_changes(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
-	(void)result;
+	duty_note(duty, result);
 	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_CHANGES, NULL, forget_sessions, duty);
 }
 

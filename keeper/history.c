@@ -34,6 +34,7 @@ static void
 pruned(void *arg, const struct db_result *result)
 {
 	(void)arg;
+	duty_note(run.duty, result);
 	if (result->status == DB_OK && result->count && !slice_is(db_get(result, 0, "pruned"), "0"))
 		log_debug("keeper", "old metrics dropped", LOG_SLICE("rows", db_get(result, 0, "pruned")));
 	duty_done(run.duty);
@@ -61,6 +62,7 @@ recorded(void *arg, const struct db_result *result)
 {
 	struct keeper *keeper = arg;
 
+	duty_note(run.duty, result);
 	/* What failed is tried again at the next look. */
 	if (result->status == DB_OK)
 		last_interval = run.interval;

@@ -1,8 +1,9 @@
 /*
- * keeper.c - the keeper process: runs the duties of duty.h, each at its interval, on one database connection.
+ * keeper.c - the keeper process: runs the duties of duty.h, each at its interval.
  *
- * It says that it is ready when the database is. Which duties need a cluster-wide leader is said in their files; those
- * here do not: their statements let only one succeed.
+ * It says that it is ready when the database is. Of two database connections each has one statement at a time, so that
+ * one that hangs does not hold up the others. Duties without .leader run on every node: their statements let
+ * only one succeed.
  */
 #include "keeper.h"
 #include "aside.h"
@@ -10,6 +11,7 @@
 #include "clock.h"
 #include "config.h"
 #include "duty.h"
+#include "leader.h"
 #include "log.h"
 #include "process_usage.h"
 #include "settings.h"
@@ -18,7 +20,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 20000, REST = 5, REST_MOST_US = 5000000, LEAVE_US = 1000000 };
+enum { TICK_US = 20000, LEAVE_US = 1000000, CONNECTIONS = 2 };
 
 static struct duty duties[] = {
     {.name = "leases", .run = leases_run},
@@ -31,33 +33,18 @@ static struct duty duties[] = {
     {.name = "archive tasks", .run = archive_tasks_run},
     {.name = "archive workflows", .run = archive_workflows_run},
     {.name = "partitions", .run = partitions_run, .pause_ms = 1000},
-    {.name = "forget", .run = forget_run, .pause_ms = 60000},
+    {.name = "forget", .run = forget_run, .leader = true, .pause_ms = 60000},
     {.name = "fold", .run = fold_run},
     {.name = "history", .run = history_run},
     {.name = "redeliver", .run = redeliver_run},
     {.name = "expire_memory", .run = expire_memory_run},
-    {.name = "tenant quotas", .run = tenants_full_run},
-    {.name = "forget tenants", .run = tenants_forget_run},
+    {.name = "tenant quotas", .run = tenants_full_run, .leader = true},
+    {.name = "forget tenants", .run = tenants_forget_run, .leader = true},
     {.name = "settings", .run = settings_run, .pause_ms = 1000},
     {.name = "seal", .run = seal_run},
     {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
-    {.name = "audit retention", .run = audit_retention_run, .pause_ms = 60000},
+    {.name = "audit retention", .run = audit_retention_run, .leader = true, .pause_ms = 60000},
 };
-
-void
-duty_looked(struct duty *duty, bool full)
-{
-	duty->rest_us = full ? 0 : MIN((clock_steady_us() - duty->began_us) * REST, (int64_t)REST_MOST_US);
-}
-
-void
-duty_done(struct duty *duty)
-{
-	int64_t pause_ms = duty->pause_ms ? duty->pause_ms : duty->keeper->heritage->config->keeper_interval_ms;
-
-	duty->running = false;
-	duty->due_us = clock_steady_us() + MAX(pause_ms * 1000, duty->rest_us);
-}
 
 /* No duty begins any more; what is on its way has a second to come back. */
 static void
@@ -105,11 +92,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	if (!db_ready(keeper->db))
 		return;
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
-		if (!duties[i].running && now_us >= duties[i].due_us) {
-			duties[i].running = true;
-			duties[i].began_us = now_us;
-			duties[i].run(keeper, &duties[i]);
-		}
+		duty_tick(&duties[i], now_us);
 }
 
 static struct event *
@@ -137,7 +120,8 @@ keeper_main(const struct heritage *heritage)
 	struct keeper keeper = {.heritage = heritage, .base = event_base_new()};
 	struct db_options options = {.url = heritage->direct_url,
 	                             .application_name = "agentd keeper",
-	                             .pool_size = 1,
+	                             .pool_size = CONNECTIONS,
+	                             .one_at_a_time = true,
 	                             .connect_timeout_ms = (int)config->db_connect_timeout_ms,
 	                             .statement_timeout_ms = (int)config->db_statement_timeout_ms,
 	                             .retries = (int)config->db_retries,
@@ -155,13 +139,15 @@ keeper_main(const struct heritage *heritage)
 	set_up_redis(&keeper);
 	keeper.settings = settings_new(keeper.db, config, settings_apply, &keeper);
 	relay_use(keeper.relay, keeper.db, keeper.cache);
+	keeper.leader = leader_new(keeper.base, heritage);
 	keeper.settler = (struct settler){keeper.db, heritage};
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
-		duties[i].keeper = &keeper;
+		duty_init(&duties[i], &keeper);
 	events[0] = add_event(&keeper, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
 	events[1] = add_event(&keeper, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
 	events[2] = add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
 	event_base_dispatch(keeper.base);
+	leader_free(keeper.leader);
 	db_free(keeper.db);
 	cache_free(keeper.cache);
 	aside_free_all();

@@ -70,6 +70,7 @@ found(void *arg, const struct db_result *result)
 	struct duty *duty = arg;
 	struct expiry *expiry;
 
+	duty_note(duty, result);
 	duty_looked(duty, result->count >= 1000);
 	if (result->status != DB_OK || result->count == 0) {
 		duty_done(duty);

@@ -9,6 +9,7 @@ beaten(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_note(duty, result);
 	if (result->status == DB_OK && result->count) {
 		int others = (int)strtol(db_get(result, 0, "others").data, NULL, 10);
 		struct scoreboard *board = duty->keeper->heritage->board;

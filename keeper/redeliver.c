@@ -37,6 +37,7 @@ found(void *arg, const struct db_result *result)
 {
 	struct redelivery *redelivery = arg;
 
+	duty_note(redelivery->duty, result);
 	duty_looked(redelivery->duty, result->count >= 1000);
 	if (result->status == DB_OK)
 		for (int row = 0; row < result->count; row++)

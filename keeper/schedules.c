@@ -242,6 +242,7 @@ found(void *arg, const struct db_result *result)
 	struct duty *duty = arg;
 	struct pass *pass;
 
+	duty_note(duty, result);
 	if (result->status != DB_OK || result->count == 0) {
 		duty_done(duty);
 		return;

@@ -116,8 +116,7 @@ sealed(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
-	if (result->status != DB_OK)
-		log_warning("audit", "rows could not be sealed; it is tried again", LOG_TEXT("reason", result->message));
+	duty_note(duty, result);
 	duty->pause_ms = result->status == DB_OK && run.full ? FULL_PAUSE_MS : 0;
 	duty_done(duty);
 }
@@ -134,6 +133,7 @@ found(void *arg, const struct db_result *result)
 	struct duty *duty = arg;
 	struct audit_record head;
 
+	duty_note(duty, result);
 	if (result->status != DB_OK || result->count == 0) {
 		duty->pause_ms = 0;
 		duty_done(duty);
@@ -144,7 +144,7 @@ found(void *arg, const struct db_result *result)
 	keep_text(run.head_hash, sizeof(run.head_hash), db_get(result, 0, "head_hash"));
 	keep_text(run.at, sizeof(run.at), db_get(result, 0, "signed_at"));
 	if (!link_rows(result, &head)) {
-		log_error("audit", "the head of the chain is not a hash: nothing is sealed; `agentd audit verify` says more");
+		duty_fail(duty, "the head of the chain is not a hash: nothing is sealed; `agentd audit verify` says more");
 		duty->pause_ms = 0;
 		duty_done(duty);
 		return;
@@ -165,6 +165,7 @@ seal_run(struct keeper *keeper, struct duty *duty)
 static void
 kept(void *arg, const struct db_result *result)
 {
+	duty_note(arg, result);
 	if (result->status == DB_OK && result->count)
 		log_info("audit", "checkpoint", LOG_INT("n", strtoll(db_get(result, 0, "n").data, NULL, 10)),
 		         LOG_SLICE("hash", db_get(result, 0, "hash")), LOG_SLICE("at", db_get(result, 0, "at")),

@@ -18,6 +18,7 @@ counted(void *arg, const struct db_result *result)
 		log_info("keeper", "a tenant came to a quota, or below it again",
 		         LOG_SLICE("tenant", db_get(result, row, "name")),
 		         LOG_SLICE("full_of", db_get(result, row, "full_of")));
+	duty_note(duty, result);
 	duty_looked(duty, false);
 	duty_done(duty);
 }
@@ -35,8 +36,7 @@ forgotten(void *arg, const struct db_result *result)
 	bool some = result->status == DB_OK && result->count;
 	bool gone = some && strtoll(db_get(result, 0, "deleted").data, NULL, 10) < FORGET_MAX;
 
-	if (result->status != DB_OK)
-		log_warning("keeper", "a tenant could not be deleted", LOG_TEXT("reason", result->message));
+	duty_note(duty, result);
 	if (gone)
 		log_info("keeper", "a tenant is deleted with all that it had", LOG_SLICE("tenant", db_get(result, 0, "name")));
 	duty->pause_ms = some ? FULL_PAUSE_MS : IDLE_PAUSE_MS;

@@ -7,6 +7,7 @@ unparked(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
+	duty_note(duty, result);
 	duty_looked(duty, false);
 	for (int row = 0; result->status == DB_OK && row < result->count; row++)
 		wake_queue(duty->keeper->heritage, strtoll(db_get(result, row, "tenant").data, NULL, 10),

@@ -11,6 +11,7 @@
 #include "control.h"
 #include "crypto.h"
 #include "database.h"
+#include "duty_board.h"
 #include "handover.h"
 #include "landlock.h"
 #include "limit.h"
@@ -68,9 +69,11 @@ make_shared_memory(struct master *master)
 	heritage->board = board;
 	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
 	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
+	heritage->duties = duty_board_new();
 	if (board)
 		heritage->addresses = address_count_new(board->slot_count, (size_t)config->max_connections);
-	if (!board || !heritage->limits || !heritage->throttle || !heritage->addresses || !metrics_map()) {
+	if (!board || !heritage->limits || !heritage->throttle || !heritage->duties || !heritage->addresses ||
+	    !metrics_map()) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
 		return false;
 	}

@@ -119,6 +119,8 @@ allow_sockets(scmp_filter_ctx filter)
 		for (size_t j = 0; j < ARRAY_LENGTH(types); j++)
 			error |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0_32(SCMP_CMP_EQ, families[i]),
 			                          SCMP_A1_32(SCMP_CMP_MASKED_EQ, 0xf, types[j]));
+	/* libcurl's resolver threads tell its loop by a pair. */
+	error |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1, SCMP_A0_32(SCMP_CMP_EQ, AF_UNIX));
 	/* getaddrinfo() asks the kernel for the node's addresses, and does without. */
 	error |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
 	                          SCMP_A0_32(SCMP_CMP_EQ, AF_NETLINK));

@@ -238,7 +238,7 @@ static struct db_connection *
 least_busy(struct db *db)
 {
 	struct db_connection *best = NULL;
-	int most = db->options.pooled ? 1 : DB_PIPELINE_MAX;
+	int most = db->options.pooled || db->options.one_at_a_time ? 1 : DB_PIPELINE_MAX;
 
 	for (int i = 0; i < db->options.pool_size; i++) {
 		struct db_connection *connection = &db->connections[i];

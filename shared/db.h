@@ -29,7 +29,8 @@ struct db_options {
 	int statement_timeout_ms; /* of one execution, and of the wait for its turn */
 	int retries;              /* after a deadlock or serialization failure */
 	bool pooled; /* through a pooler that hands out connections by transaction: statements are unnamed */
-	const char *listen;       /* a channel, or NULL */
+	bool one_at_a_time; /* a connection has one execution at most: none waits behind another that is slow */
+	const char *listen;       /* a channel, or NULL; the first connection hears it */
 	db_notified *notified;
 	void *notified_arg;
 	bool all_tenants; /* every statement may see the rows of all of them: for the keeper */

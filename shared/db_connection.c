@@ -141,7 +141,7 @@ send_listen(struct db_connection *connection)
 {
 	char text[80];
 
-	if (!connection->db->options.listen)
+	if (!connection->db->options.listen || connection != connection->db->connections)
 		return true;
 	snprintf(text, sizeof(text), "LISTEN %s", connection->db->options.listen);
 	return PQsendQueryParams(connection->conn, text, 0, NULL, NULL, NULL, NULL, 0);

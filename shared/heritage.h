@@ -14,6 +14,7 @@
 struct address_count;
 struct audit_keys;
 struct config;
+struct duty_board;
 struct limit_table;
 struct throttle_table;
 
@@ -26,6 +27,7 @@ struct heritage {
 	struct audit_keys *audit_keys; /* derived from the secrets, and no way back to them: the keeper has no other */
 	struct scoreboard *board;
 	struct limit_table *limits;
+	struct duty_board *duties; /* what the keeper did */
 	struct address_count *addresses; /* open connections; an owner is a slot of the board */
 	struct throttle_table *throttle; /* of logins */
 	uint8_t hash_key[16]; /* for limit subjects: the same in all processes of the node */

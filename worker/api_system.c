@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "config.h"
 #include "db.h"
+#include "duty_board.h"
 #include "jwt.h"
 #include "openapi.h"
 #include "rows.h"
@@ -139,6 +140,7 @@ api_status_finish(struct request *request, struct call *call, const struct db_re
 	json_write_member_text(&writer, "environment", config_environment_name(heritage->config->environment));
 	json_write_key(&writer, "workers");
 	scoreboard_write_processes(&writer, heritage->board);
+	duty_board_write(heritage->duties, &writer);
 	call_finish(request, call, result);
 	/* Both are objects: this one stays open and takes the members of that one. */
 	buf_add_byte(&head, ',');

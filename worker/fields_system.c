@@ -9,6 +9,7 @@ SCHEMA(probe, "Probe", TEXT("status"), ARRAY("missing", .element = FIELD_TEXT));
 SCHEMA(health, "Health", TEXT("status"), TEXT("version"), NUMBER("uptime_s"), OBJECT("components"));
 
 SCHEMA(status, "Status", TEXT("version"), TEXT("environment"), ARRAY("workers", .element = FIELD_OBJECT),
+       OBJECT("keeper", DOC("whether this node's keeper leads the cluster, and what each of its duties did")),
        OBJECT("database"), OBJECT("tasks"), OBJECT("agents"), OBJECT("workflows"),
        OBJECT("counted", DOC("all that ever happened, exact to a second ago")));
 

@@ -66,6 +66,8 @@ extern const struct CMUnitTest identity_tests[];
 extern const int identity_test_count;
 extern const struct CMUnitTest key_tests[];
 extern const int key_test_count;
+extern const struct CMUnitTest leader_tests[];
+extern const int leader_test_count;
 extern const struct CMUnitTest memory_tests[];
 extern const int memory_test_count;
 extern const struct CMUnitTest message_tests[];

@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "duty.h"
+#include "duty_board.h"
 #include "queries.h"
 
 static bool
@@ -19,7 +20,8 @@ fold_now(void)
 	static struct config config = {.keeper_interval_ms = 500};
 	struct heritage heritage = {.config = &config};
 	struct keeper keeper = {.heritage = &heritage, .db = fixture.db};
-	struct duty duty = {.name = "fold", .keeper = &keeper};
+	struct duty_record record = {.name = "fold"};
+	struct duty duty = {.name = "fold", .keeper = &keeper, .record = &record};
 
 	do {
 		duty.running = true;
