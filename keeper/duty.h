@@ -32,6 +32,7 @@ struct duty {
 	/* Starts one run; calls duty_done() when it is over. */
 	void (*run)(struct keeper *keeper, struct duty *duty);
 	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
+	bool always;      /* runs without a database too */
 	struct keeper *keeper;
 	int64_t due_us;
 	int64_t began_us;
@@ -62,6 +63,11 @@ void history_run(struct keeper *keeper, struct duty *duty);   /* history.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
 void settings_run(struct keeper *keeper, struct duty *duty);  /* settings_duty.c */
 void settings_apply(void *keeper);
+void health_run(struct keeper *keeper, struct duty *duty); /* health.c */
+void health_prune_run(struct keeper *keeper, struct duty *duty);
+double health_skew_ms(void); /* how far this node's clock is ahead of the database's; NAN: not known */
+void storage_run(struct keeper *keeper, struct duty *duty); /* storage.c */
+void agents_run(struct keeper *keeper, struct duty *duty);  /* agents.c */
 void seal_run(struct keeper *keeper, struct duty *duty);          /* seal.c */
 void checkpoint_run(struct keeper *keeper, struct duty *duty);
 void audit_retention_run(struct keeper *keeper, struct duty *duty); /* audit_retention.c */

@@ -40,6 +40,10 @@ static struct duty duties[] = {
     {.name = "tenant quotas", .run = tenants_full_run},
     {.name = "forget tenants", .run = tenants_forget_run},
     {.name = "settings", .run = settings_run, .pause_ms = 1000},
+    {.name = "health", .run = health_run, .always = true},
+    {.name = "health records", .run = health_prune_run, .pause_ms = 60000},
+    {.name = "storage", .run = storage_run, .pause_ms = 1000, .always = true},
+    {.name = "agents", .run = agents_run},
     {.name = "seal", .run = seal_run},
     {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
     {.name = "audit retention", .run = audit_retention_run, .pause_ms = 60000},
@@ -103,10 +107,8 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		atomic_store(&slot->state, PROCESS_READY);
 		(void)!write(keeper->heritage->status_fd, "R", 1);
 	}
-	if (!db_ready(keeper->db))
-		return;
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
-		if (!duties[i].running && now_us >= duties[i].due_us) {
+		if (!duties[i].running && now_us >= duties[i].due_us && (duties[i].always || db_ready(keeper->db))) {
 			duties[i].running = true;
 			duties[i].began_us = now_us;
 			duties[i].run(keeper, &duties[i]);
