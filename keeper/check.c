@@ -15,6 +15,7 @@
 enum {
 	BEAT_LATE_US = 2000000,
 	BEAT_LOST_US = 4000000,
+	QUICK_US = 3000000,
 	START_US = 30000000,
 	DAY_S = 86400,
 	SOON_DAYS = 14,
@@ -181,6 +182,8 @@ check_worker(struct keeper *keeper, int index)
 		starting_us[index] = 0;
 	else if (!starting_us[index])
 		starting_us[index] = now_us;
+	if (starting_us[index] && now_us - starting_us[index] < QUICK_US)
+		return;
 	if (starting_us[index])
 		check_found(keeper, part, slot->name, now_us - starting_us[index] > START_US ? HEALTH_CRITICAL : HEALTH_WARNING,
 		            NAN, "not ready: %s for %lld s; restarted %d times", scoreboard_state_name(state),

@@ -18,7 +18,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { WORRIED_US = 5000000, LOOK_MS = 250, RECORD_ROUNDS = 10, SLOW_MS = 1000, JUMP_US = 1000000 };
+enum { WORRIED_US = 5000000, LOOK_MS = 250, RECORD_ROUNDS = 10, SLOW_MS = 1000, JUMP_US = 1000000, START_US = 10000000 };
 enum { SKEW_WARNING_MS = 1000, SKEW_CRITICAL_MS = 10000, AGE_WARNING_S = 300, AGE_CRITICAL_S = 3600 };
 
 static struct {
@@ -286,6 +286,17 @@ conclude(void)
 	run.due_us = run.asked_us + (check_worried() ? MIN(interval_us, WORRIED_US) : interval_us);
 }
 
+/* While a node starts nothing is ready, which is no news; if that takes long, it is. */
+static bool
+is_late(void)
+{
+	static int64_t began_us;
+
+	if (!began_us)
+		began_us = clock_steady_us();
+	return clock_steady_us() - began_us > START_US;
+}
+
 /* The pools have until the next look to answer; other duties go on meanwhile. */
 void
 health_run(struct keeper *keeper, struct duty *duty)
@@ -295,7 +306,7 @@ health_run(struct keeper *keeper, struct duty *duty)
 	notice_jump();
 	if (run.begun && run.left == 0)
 		conclude();
-	else if (!run.begun && clock_steady_us() >= run.due_us)
+	else if (!run.begun && clock_steady_us() >= run.due_us && (keeper->ready_told || is_late()))
 		begin();
 	recover_flush(keeper);
 	duty_done(duty);
