@@ -124,6 +124,7 @@ duty_tick(struct duty *duty, int64_t now_us)
 {
 	if (duty->running)
 		check_deadline(duty, now_us);
-	else if (now_us >= duty->due_us && (!duty->leader || keeper_is_leader(duty->keeper)))
+	else if (now_us >= duty->due_us && (duty->always || db_ready(duty->keeper->db)) &&
+	         (!duty->leader || keeper_is_leader(duty->keeper)))
 		begin(duty, now_us);
 }

@@ -38,6 +38,7 @@ struct duty {
 	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
 	int64_t deadline_ms; /* a run that takes longer has failed; 0: 30 s */
 	bool leader;         /* only the leader of the cluster does it */
+	bool always;      /* runs without a database too */
 	struct keeper *keeper;
 	struct duty_record *record;
 	int64_t due_us;
@@ -82,6 +83,11 @@ void history_run(struct keeper *keeper, struct duty *duty);   /* history.c */
 void redeliver_run(struct keeper *keeper, struct duty *duty);     /* redeliver.c */
 void settings_run(struct keeper *keeper, struct duty *duty);  /* settings_duty.c */
 void settings_apply(void *keeper);
+void health_run(struct keeper *keeper, struct duty *duty); /* health.c */
+void health_prune_run(struct keeper *keeper, struct duty *duty);
+double health_skew_ms(void); /* how far this node's clock is ahead of the database's; NAN: not known */
+void storage_run(struct keeper *keeper, struct duty *duty); /* storage.c */
+void agents_run(struct keeper *keeper, struct duty *duty);  /* agents.c */
 void seal_run(struct keeper *keeper, struct duty *duty);          /* seal.c */
 void checkpoint_run(struct keeper *keeper, struct duty *duty);
 void audit_retention_run(struct keeper *keeper, struct duty *duty); /* audit_retention.c */

@@ -85,10 +85,10 @@ history_run(struct keeper *keeper, struct duty *duty)
 	run.duty = duty;
 	run.interval = interval_now(keeper);
 	memset(run.values, 0, sizeof(run.values));
-	cpu = node_cpu_read();
+	cpu = node_cpu_read("", clock_steady_us());
 	set_number(0, QUERY_METRICS_RECORD, "interval_s", heritage->config->metrics_interval_s);
 	set_reading(1, "cpu_percent", node_cpu_percent(&last_cpu, &cpu));
-	set_reading(2, "memory_percent", node_memory_percent());
+	set_reading(2, "memory_percent", node_memory_percent(""));
 	set_reading(3, "disk_percent", node_disk_percent(heritage->config->state_dir));
 	set_reading(4, "uptime_hours", (double)(clock_wall_us() - heritage->board->started_us) / 3.6e9);
 	last_cpu = cpu;

@@ -41,6 +41,10 @@ static struct duty duties[] = {
     {.name = "tenant quotas", .run = tenants_full_run, .leader = true},
     {.name = "forget tenants", .run = tenants_forget_run, .leader = true},
     {.name = "settings", .run = settings_run, .pause_ms = 1000},
+    {.name = "health", .run = health_run, .always = true},
+    {.name = "health records", .run = health_prune_run, .leader = true, .pause_ms = 60000},
+    {.name = "storage", .run = storage_run, .pause_ms = 1000, .always = true},
+    {.name = "agents", .run = agents_run, .leader = true},
     {.name = "seal", .run = seal_run},
     {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
     {.name = "audit retention", .run = audit_retention_run, .leader = true, .pause_ms = 60000},
@@ -89,8 +93,6 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		atomic_store(&slot->state, PROCESS_READY);
 		(void)!write(keeper->heritage->status_fd, "R", 1);
 	}
-	if (!db_ready(keeper->db))
-		return;
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		duty_tick(&duties[i], now_us);
 }

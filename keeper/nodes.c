@@ -1,7 +1,9 @@
 /* nodes.c - says that this node is alive and whether it has Redis, and learns what others say. */
 #include "cache.h"
 #include "duty.h"
+#include "health.h"
 
+#include <math.h>
 #include <unistd.h>
 
 static void
@@ -23,7 +25,7 @@ beaten(void *arg, const struct db_result *result)
 void
 nodes_run(struct keeper *keeper, struct duty *duty)
 {
-	static char name[65];
+	static char name[65], skew[32];
 	static struct slice values[QUERY_PARAMS_MAX];
 
 	if (!*name && gethostname(name, sizeof(name) - 1) != 0)
@@ -32,6 +34,9 @@ nodes_run(struct keeper *keeper, struct duty *duty)
 	values[db_param(QUERY_NODE_BEAT, "id")] = slice_of(keeper->heritage->board->node);
 	values[db_param(QUERY_NODE_BEAT, "name")] = slice_of(name);
 	values[db_param(QUERY_NODE_BEAT, "version")] = slice_of(PACKAGE_VERSION);
+	snprintf(skew, sizeof(skew), "%.3f", health_skew_ms());
+	values[db_param(QUERY_NODE_BEAT, "clock_skew_ms")] = isnan(health_skew_ms()) ? SLICE_NONE : slice_of(skew);
+	values[db_param(QUERY_NODE_BEAT, "health")] = slice_of(health_status_name(health_overall(keeper->heritage->health)));
 	values[db_param(QUERY_NODE_BEAT, "redis")] = cache_up(keeper->cache) ? SLICE("true") : SLICE("false");
 	db_send(keeper->db, QUERY_NODE_BEAT, values, beaten, duty);
 }

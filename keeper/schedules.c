@@ -14,6 +14,7 @@
 #include "aside.h"
 #include "cron.h"
 #include "duty.h"
+#include "health.h"
 #include "log.h"
 #include "uuid.h"
 #include "zone.h"
@@ -257,5 +258,9 @@ found(void *arg, const struct db_result *result)
 void
 schedules_run(struct keeper *keeper, struct duty *duty)
 {
+	/* While a disk is full nothing new is made: what is missed then is caught up with as catch_up says. */
+	if (health_storage(keeper->heritage->health) != HEALTH_STORAGE_OK)
+		duty_done(duty);
+	else
 	db_send(keeper->db, QUERY_KEEPER_SCHEDULES, NULL, found, duty);
 }

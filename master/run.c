@@ -14,6 +14,7 @@
 #include "duty_board.h"
 #include "handover.h"
 #include "landlock.h"
+#include "health.h"
 #include "limit.h"
 #include "log.h"
 #include "master.h"
@@ -67,13 +68,14 @@ make_shared_memory(struct master *master)
 	    scoreboard_new(master->slots ? master->slots : slots_for(edition_workers(master->now)));
 
 	heritage->board = board;
+	heritage->health = health_board_new();
 	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
 	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
 	heritage->duties = duty_board_new();
 	if (board)
 		heritage->addresses = address_count_new(board->slot_count, (size_t)config->max_connections);
-	if (!board || !heritage->limits || !heritage->throttle || !heritage->duties || !heritage->addresses ||
-	    !metrics_map()) {
+	if (!board || !heritage->health || !heritage->limits || !heritage->throttle || !heritage->duties ||
+	    !heritage->addresses || !metrics_map()) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
 		return false;
 	}

@@ -209,6 +209,18 @@ cache_up(const struct cache *cache)
 	return cache && cache->link.state == CACHE_LINK_UP;
 }
 
+void
+cache_reconnect(struct cache *cache, const char *why)
+{
+	struct cache_link *links[] = {&cache->link, cache->channel ? &cache->listener : NULL};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(links) && links[i]; i++)
+		if (links[i]->state != CACHE_LINK_DOWN) {
+			links[i]->backoff_ms = 0;
+			cache_link_lose(links[i], why);
+		}
+}
+
 int64_t
 cache_since_us(const struct cache *cache)
 {

@@ -57,6 +57,8 @@ void cache_free(struct cache *cache);
 
 /* False for NULL too: there is no Redis. */
 bool cache_up(const struct cache *cache);
+/* Gives the connections up, with what is on its way, and makes new ones. Not from a callback. */
+void cache_reconnect(struct cache *cache, const char *why);
 /* Since when (clock_steady_us) it is up, or down. */
 int64_t cache_since_us(const struct cache *cache);
 /* Why the last connection was lost or could not be made, or "". */

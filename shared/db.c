@@ -88,13 +88,16 @@ answer_without_rows(struct db *db, struct db_call *call, enum db_status status, 
 	                                       [DB_FAILED] = "refused",
 	                                       [DB_UNAVAILABLE] = "the database cannot be reached",
 	                                       [DB_TIMEOUT] = "the database did not answer in time",
-	                                       [DB_OVERLOADED] = "too many requests wait for the database"};
+	                                       [DB_OVERLOADED] = "too many requests wait for the database",
+	                                       [DB_FULL] = "the disk of the database is full"};
 	struct db_result result = {.status = status, .sqlstate = "", .message = messages[status], .constraint = ""};
 
 	if (status == DB_FAILED && execution) {
 		result.sqlstate = execution->sqlstate;
 		result.message = execution->message;
 		result.constraint = execution->constraint;
+	} else if (status == DB_UNAVAILABLE && execution && strcmp(execution->sqlstate, "25006") == 0) {
+		result.message = "the database can only be read at the moment: it is a standby, or somebody made it read-only";
 	} else if (status == DB_FAILED) {
 		result.sqlstate = "22P02";
 		result.message = "a value does not have its parameter's type";
@@ -198,6 +201,11 @@ status_of(const struct db_execution *execution)
 {
 	if (strcmp(execution->sqlstate, "57014") == 0)
 		return DB_TIMEOUT;
+	if (strcmp(execution->sqlstate, "53100") == 0)
+		return DB_FULL;
+	/* A session that cannot write: PostgreSQL is a standby now, or was one when the connection was made. */
+	if (strcmp(execution->sqlstate, "25006") == 0)
+		return DB_UNAVAILABLE;
 	if (strncmp(execution->sqlstate, "53", 2) == 0 || strncmp(execution->sqlstate, "57", 2) == 0 ||
 	    strncmp(execution->sqlstate, "58", 2) == 0 || strncmp(execution->sqlstate, "08", 2) == 0)
 		return DB_UNAVAILABLE;
@@ -445,10 +453,24 @@ db_free(struct db *db)
 bool
 db_ready(const struct db *db)
 {
+	return db_up(db) > 0;
+}
+
+int
+db_up(const struct db *db)
+{
+	int up = 0;
+
 	for (int i = 0; i < db->options.pool_size; i++)
-		if (db->connections[i].state == DB_CONNECTION_UP)
-			return true;
-	return false;
+		up += db->connections[i].state == DB_CONNECTION_UP;
+	return up;
+}
+
+void
+db_reset(struct db *db, const char *why)
+{
+	for (int i = 0; i < db->options.pool_size; i++)
+		db_connection_reset(&db->connections[i], why);
 }
 
 const char *

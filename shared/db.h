@@ -42,7 +42,8 @@ enum db_status {
 	DB_FAILED,      /* PostgreSQL refused it: sqlstate, message, constraint say why; nothing was changed */
 	DB_UNAVAILABLE, /* no connection, or it was lost; a lost one may have committed */
 	DB_TIMEOUT,     /* no answer in time; may have committed */
-	DB_OVERLOADED   /* too many calls are waiting already; nothing was done */
+	DB_OVERLOADED,  /* too many calls are waiting already; nothing was done */
+	DB_FULL         /* PostgreSQL has no room on its disk; nothing was changed */
 };
 
 /* What a callback is given; valid until it returns. */
@@ -65,6 +66,10 @@ struct db *db_new(struct event_base *base, const struct db_options *options);
 void db_free(struct db *db);
 /* True while at least one connection is up and has all statements prepared. */
 bool db_ready(const struct db *db);
+/* How many connections are up and have all statements prepared. */
+int db_up(const struct db *db);
+/* Gives every connection up, with what is on its way, and makes new ones at once. */
+void db_reset(struct db *db, const char *why);
 /* Why the last attempt to connect or prepare failed, or "". */
 const char *db_last_error(const struct db *db);
 /* Calls that have no answer yet. */

@@ -492,6 +492,15 @@ db_connection_tick(struct db_connection *connection, int64_t now_us)
 }
 
 void
+db_connection_reset(struct db_connection *connection, const char *why)
+{
+	connection->backoff_ms = DB_BACKOFF_MIN_MS;
+	if (connection->state != DB_CONNECTION_DOWN)
+		connection_lose(connection, DB_UNAVAILABLE, why);
+	connection->retry_us = clock_steady_us();
+}
+
+void
 db_connection_free(struct db_connection *connection)
 {
 	struct db_execution *execution;

@@ -127,6 +127,8 @@ struct db_call *db_queue_take_due(struct db *db, int lane, int64_t due_us);
 /* db_connection.c */
 void db_connection_start(struct db_connection *connection);
 void db_connection_free(struct db_connection *connection);
+/* Gives it up if it is being made or is up, and makes the next one as soon as possible. */
+void db_connection_reset(struct db_connection *connection, const char *why);
 /* Looks at deadlines and back-off. */
 void db_connection_tick(struct db_connection *connection, int64_t now_us);
 /* Sends an execution; the connection is UP. False: the connection broke, and with it the execution. */

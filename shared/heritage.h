@@ -15,6 +15,7 @@ struct address_count;
 struct audit_keys;
 struct config;
 struct duty_board;
+struct health_board;
 struct limit_table;
 struct throttle_table;
 
@@ -26,6 +27,7 @@ struct heritage {
 	const char *previous_secret; /* still verifies; "" when there is none */
 	struct audit_keys *audit_keys; /* derived from the secrets, and no way back to them: the keeper has no other */
 	struct scoreboard *board;
+	struct health_board *health;
 	struct limit_table *limits;
 	struct duty_board *duties; /* what the keeper did */
 	struct address_count *addresses; /* open connections; an owner is a slot of the board */

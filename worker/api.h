@@ -11,7 +11,9 @@
 enum step api_root(struct request *request);
 enum step api_livez(struct request *request);
 enum step api_readyz(struct request *request);
+enum step api_startupz(struct request *request);
 enum step api_health(struct request *request);
+void api_report_finish(struct request *request, struct call *call, const struct db_result *result);
 enum step api_openapi(struct request *request);
 enum step api_docs(struct request *request);
 enum step api_jwks(struct request *request);

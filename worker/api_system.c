@@ -1,7 +1,5 @@
-/* api_system.c - what is open to everyone, and the status of the node. */
+/* api_system.c - what is open to everyone (probes: api_health.c), and the status of the node. */
 #include "api.h"
-#include "cache.h"
-#include "changes.h"
 #include "clock.h"
 #include "config.h"
 #include "db.h"
@@ -27,56 +25,6 @@ api_root(struct request *request)
 	return constant(request,
 	                SLICE("{\"name\":\"agentd\",\"version\":\"" PACKAGE_VERSION "\",\"links\":{\"api\":\"/api/v1\","
 	                      "\"openapi\":\"/openapi.json\",\"docs\":\"/docs\",\"health\":\"/health\"}}"));
-}
-
-enum step
-api_livez(struct request *request)
-{
-	return constant(request, SLICE("{\"status\":\"ok\"}"));
-}
-
-enum step
-api_readyz(struct request *request)
-{
-	/* Not of this worker, which may leave because another generation serves. */
-	if (atomic_load(&request->worker->heritage->board->draining))
-		return request_fail(request, ERROR_UNAVAILABLE, "not ready: this node is shutting down");
-	if (!db_ready(request->worker->db))
-		return request_fail(request, ERROR_UNAVAILABLE, "not ready: no connection to the database: %s",
-		                    db_last_error(request->worker->db));
-	if (changes_age_us(request->worker->changes) > CHANGES_STALE_US)
-		return request_fail(request, ERROR_UNAVAILABLE,
-		                    "not ready: the database has not told yet whose tokens and keys are revoked");
-	/* Without Redis the node serves with less, so it stays in the load balancer. */
-	if (request->worker->cache && !cache_up(request->worker->cache))
-		return constant(request, SLICE("{\"status\":\"ok\",\"missing\":[\"redis\"]}"));
-	return constant(request, SLICE("{\"status\":\"ok\",\"missing\":[]}"));
-}
-
-enum step
-api_health(struct request *request)
-{
-	const struct cache *cache = request->worker->cache;
-	bool database = db_ready(request->worker->db), redis = !cache || cache_up(cache);
-	const char *status = !database ? "critical" : redis ? "healthy" : "warning";
-	int64_t uptime_us = request->worker->now_us - request->worker->heritage->board->started_us;
-	struct json_writer writer;
-
-	json_write_begin(&writer, &request->reply);
-	json_write_object_open(&writer);
-	json_write_member_text(&writer, "status", status);
-	json_write_member_text(&writer, "version", PACKAGE_VERSION);
-	json_write_key(&writer, "uptime_s");
-	json_write_double(&writer, (double)(uptime_us / 1000) / 1000);
-	json_write_key(&writer, "components");
-	json_write_object_open(&writer);
-	json_write_member_text(&writer, "database", database ? "healthy" : "critical");
-	if (cache)
-		json_write_member_text(&writer, "redis", redis ? "healthy" : "warning");
-	json_write_object_close(&writer);
-	json_write_object_close(&writer);
-	request->status = database ? 200 : 503;
-	return STEP_NEXT;
 }
 
 enum step

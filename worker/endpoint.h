@@ -71,9 +71,10 @@ struct endpoint {
 	enum tenant_bound bound; /* makes what a quota of the tenant bounds; 0: nothing of that kind */
 	const struct field *body; /* NULL: no body, or an empty object */
 	bool once;                /* creates: understands Idempotency-Key */
-	bool sealed;              /* its answer holds a secret: what is stored of it is encrypted */
-	bool body_optional;       /* nothing at all is as good as {} */
-	bool many;                /* an array of bodies is understood too */
+	bool essential; /* a write that goes on while a disk is full: ends what has begun, lets people in, or makes room */
+	bool sealed;    /* its answer holds a secret: what is stored of it is encrypted */
+	bool body_optional; /* nothing at all is as good as {} */
+	bool many;          /* an array of bodies is understood too */
 	const struct field *query;
 	int status; /* of success; 0: 200 */
 	const struct schema *reply;

@@ -33,6 +33,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_metrics.def"
 #include "endpoints_memory.def"
 #include "endpoints_events.def"
+#include "endpoints_health.def"
 #include "endpoints_system.def"
 #include "endpoints_tenants.def"
 };

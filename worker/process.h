@@ -58,6 +58,7 @@ struct worker {
 	struct agents_seen *agents;
 	struct refusals *refusals;
 	struct settings *settings;
+	struct pulse *pulse;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct cidr_list trusted; /* proxies that are believed */
 	struct event *accept_event;

@@ -9,6 +9,7 @@
 #include "db.h"
 #include "follow.h"
 #include "forwarded.h"
+#include "health.h"
 #include "log.h"
 #include "measure.h"
 #include "problem.h"
@@ -262,8 +263,8 @@ fail(struct request *request, const struct problem *problem)
 		request->refusal = slice_of(arena_string(&request->arena, problem->detail));
 	request->static_reply = SLICE_NONE;
 	request->reply.len = 0;
-	if (request->status == 503 && !request->retry_after_s)
-		request->retry_after_s = 1;
+	if ((request->status == 503 || request->status == 507) && !request->retry_after_s)
+		request->retry_after_s = request->status == 503 ? 1 : 10;
 	problem_write(&request->reply, problem);
 	return STEP_DONE;
 }
@@ -291,12 +292,25 @@ request_fail_fields(struct request *request, enum error error, const struct fiel
 }
 
 enum step
+request_fail_full(struct request *request)
+{
+	return request_fail(
+	    request, ERROR_STORAGE_FULL,
+	    "nothing was changed: a disk has no room for more. What is there can be read, work in hand can be "
+	    "settled, things can be deleted. Whoever runs agentd has to make room; then this works again by itself");
+}
+
+enum step
 request_fail_database(struct request *request, const struct db_result *result)
 {
 	enum error error = ERROR_UNAVAILABLE;
 
 	if (result->status == DB_FAILED)
 		error = error_of_sqlstate(result->sqlstate, result->constraint);
+	if (result->status == DB_FULL) {
+		health_storage_set(request->worker->heritage->health, HEALTH_STORAGE_FULL);
+		return request_fail_full(request);
+	}
 	if (error == ERROR_INTERNAL || error == ERROR_UNAVAILABLE)
 		log_warning("database", "a request failed", LOG_SLICE("request_id", request->id),
 		            LOG_TEXT("sqlstate", result->sqlstate), LOG_TEXT("reason", result->message));

@@ -138,6 +138,9 @@ enum step request_fail_fields(struct request *request, enum error error, const s
 /* What a database failure means for the client. */
 enum step request_fail_database(struct request *request, const struct db_result *result);
 
+/* A disk has no room for what is asked. */
+enum step request_fail_full(struct request *request);
+
 void request_add_header(struct request *request, const char *name, struct slice value);
 
 /* stage_limit.c: what the limits say, for the head of an answer. */

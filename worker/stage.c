@@ -6,6 +6,7 @@
 #include "config.h"
 #include "crypto.h"
 #include "forwarded.h"
+#include "health.h"
 #include "http_write.h"
 #include "metrics_port.h"
 #include "reach.h"
@@ -91,6 +92,13 @@ check_bound(struct request *request)
 	    bound == TENANT_BOUND_TASKS ? "max_open_tasks" : "max_open_workflows");
 }
 
+/* What a full disk has no room for. */
+static bool
+grows(const struct request *request)
+{
+	return request->method != HTTP_GET && request->method != HTTP_DELETE && !request->endpoint->essential;
+}
+
 enum step
 stage_authorize(struct request *request)
 {
@@ -102,6 +110,9 @@ stage_authorize(struct request *request)
 		return request_fail(request, ERROR_FORBIDDEN, "this is for the tenant default, which looks after the others");
 	if (narrowed && reach_begin(request) != STEP_NEXT)
 		return STEP_DONE;
+	if ((allowed || narrowed) && grows(request) &&
+	    health_storage(request->worker->heritage->health) != HEALTH_STORAGE_OK)
+		return request_fail_full(request);
 	if (allowed || narrowed)
 		return check_bound(request);
 	if (perm == PERM_ANY)

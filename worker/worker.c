@@ -23,6 +23,7 @@
 #include "log.h"
 #include "measure.h"
 #include "password_pool.h"
+#include "pulse.h"
 #include "quota.h"
 #include "recall.h"
 #include "refresh.h"
@@ -154,6 +155,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	worker->now_us = clock_wall_us();
 	atomic_store(&worker->slot->heartbeat_us, clock_steady_us());
+	pulse_tick(worker->pulse);
 	changes_tick(worker->changes);
 	if (worker->identities_changed) {
 		worker->identities_changed = false;
@@ -316,6 +318,7 @@ set_up_redis(struct worker *worker)
 
 	worker->cache = cache_open(worker->base, worker->config, &options);
 	worker->quota = quota_new(worker);
+	worker->pulse = pulse_new(worker);
 }
 
 static struct event *
@@ -348,6 +351,7 @@ tear_down(struct worker *worker)
 	aside_free_all();
 	refusals_free(worker->refusals);
 	settings_free(worker->settings);
+	pulse_free(worker->pulse);
 	token_cache_free(worker->tokens);
 	jwt_keys_free(worker->jwt_keys);
 	refresh_keys_free(worker->refresh_keys);

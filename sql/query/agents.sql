@@ -166,7 +166,7 @@ WITH req AS (
         WITH ORDINALITY AS r(tenant, agent_id, status, load, details, ord)
     ORDER BY tenant, agent_id, ord DESC
 ), a AS (
-    UPDATE agents a SET last_activity = now(), seen_until = now() + interval '30 seconds',
+    UPDATE agents a SET last_activity = now(), seen_until = now() + interval '30 seconds', beat_at = now(),
         status_since = CASE WHEN NOT {AGENT_LIVE} OR a.status <> coalesce(r.status, a.status) THEN now()
             ELSE coalesce(a.status_since, a.initialized_at) END,
         status = coalesce(r.status, a.status), load = coalesce(r.load, a.load), details = coalesce(r.details, a.details)

@@ -4,9 +4,10 @@
 -- no tenant: nodes serve all of them.
 -- This node is alive; how many others are, and for how many of them Redis counts. The dead are forgotten after an hour.
 WITH me AS (
-    INSERT INTO nodes AS n (id, name, version, started_at, seen_at, redis)
-    VALUES (@id::uuid, @name::text, @version::text, now(), now(), @redis::boolean)
-    ON CONFLICT (id) DO UPDATE SET seen_at = now(), redis = @redis::boolean
+    INSERT INTO nodes AS n (id, name, version, started_at, seen_at, redis, health, clock_skew_ms)
+    VALUES (@id::uuid, @name::text, @version::text, now(), now(), @redis::boolean, @health::text, @clock_skew_ms::float8)
+    ON CONFLICT (id) DO UPDATE SET seen_at = now(), redis = excluded.redis, health = excluded.health,
+        clock_skew_ms = excluded.clock_skew_ms
 ), gone AS (
     DELETE FROM nodes WHERE seen_at < now() - interval '1 hour'
 )

@@ -262,5 +262,9 @@ WITH s AS (
         'kind', CASE WHEN s.active THEN 'schedule.failed' ELSE 'schedule.paused' END, 'subject', s.id,
         'data', json_build_object('due_at', to_timestamp(@due_s::int8), 'failures', s.failures, 'error', s.error_message)))
     FROM s
+), healed AS (
+    INSERT INTO recoveries (tenant, id, component, subject, action, attempt, error, outcome, began_at, ended_at)
+    SELECT s.tenant, gen_random_uuid(), 'schedule', s.name, 'pause', 1, s.error_message, 'recovered', now(), now()
+    FROM s WHERE NOT s.active
 )
 SELECT s.id, s.name, s.active, s.failures FROM s;

@@ -18,5 +18,6 @@ SELECT json_build_object(
     json_build_object('version', current_setting('server_version'), 'name', current_database()) AS database;
 
 -- name: database_ping :one
--- no tenant: it only asks whether PostgreSQL answers.
-SELECT 1 AS ok;
+-- no tenant: it only asks whether PostgreSQL answers, what time it has, and whether this session may write.
+SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only,
+    (extract(epoch FROM clock_timestamp()) * 1000000)::int8 AS now_us;

@@ -60,6 +60,8 @@ extern const struct CMUnitTest control_tests[];
 extern const int control_test_count;
 extern const struct CMUnitTest event_tests[];
 extern const int event_test_count;
+extern const struct CMUnitTest health_tests[];
+extern const int health_test_count;
 extern const struct CMUnitTest graph_tests[];
 extern const int graph_test_count;
 extern const struct CMUnitTest identity_tests[];

@@ -473,6 +473,14 @@ def _ack(t):
     return Request({}, id=delivered(t))
 
 
+# Health.
+
+
+@request("createHealthRecord")
+def _create_health_record(_):
+    return Request({"component": "MARK", "status": "warning", "message": "MARK"}, ok=(201,))
+
+
 # Users.
 
 

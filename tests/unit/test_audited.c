@@ -34,6 +34,7 @@ static const struct {
     {"ackMessage", "an agent's traffic: the message has its times"},
     {"putMemory", "has a record of its own, with every reader and writer: GET /memory/{key}/history"},
     {"deleteMemory", "has a record of its own: GET /memory/{key}/history"},
+    {"createHealthRecord", "an observation, which is the record itself"},
 };
 
 /* Endpoints that are steps: the query by which each writes the audit log. */

@@ -31,13 +31,14 @@ static void
 test_cpu_that_is_not_known(void **state UNUSED)
 {
 	static const char *const texts[] = {"", "cpu", "cpu 1 2 3", "cpu0 1 2 3 4", "intr 1 2 3 4"};
-	struct node_cpu none = {0, 0}, some = {5, 10}, less = {1, 5};
+	struct node_cpu none = {0}, some = {5, 10, false}, less = {1, 5, false}, limited = {6, 20, true};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++)
 		assert_int_equal(node_cpu_parse(texts[i]).total, 0);
 	assert_true(isnan(node_cpu_percent(&none, &some)));
 	assert_true(isnan(node_cpu_percent(&some, &some)));
 	assert_true(isnan(node_cpu_percent(&some, &less)));
+	assert_true(isnan(node_cpu_percent(&some, &limited)));
 }
 
 static void
@@ -53,9 +54,9 @@ test_memory_is_what_is_not_available(void **state UNUSED)
 static void
 test_this_machine(void **state UNUSED)
 {
-	double memory = node_memory_percent(), disk = node_disk_percent("/");
+	double memory = node_memory_percent(""), disk = node_disk_percent("/");
 
-	assert_true(node_cpu_read().total > 0);
+	assert_true(node_cpu_read("", 1000000).total > 0);
 	assert_true(memory > 0 && memory <= 100);
 	assert_true(disk >= 0 && disk <= 100);
 	assert_true(fabs(disk - node_disk_percent("/no/such/folder")) < 5);
