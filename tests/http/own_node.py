@@ -58,9 +58,10 @@ def make_certificate(folder, name="localhost", days=2, file="", more=()):
 
 
 class Node:
-    """With tls, the folder has cert.pem and key.pem (made with what tls says), and the port speaks TLS."""
+    """With tls, the folder has cert.pem and key.pem (made with what tls says), and the port speaks TLS; stderr is a file
+    for standard error, else there is one in the folder."""
 
-    def __init__(self, tls=False, **settings):
+    def __init__(self, tls=False, stderr=None, **settings):
         self.folder = tempfile.mkdtemp(prefix="agentd-own-")
         os.chmod(self.folder, 0o755)
         os.mkdir(f"{self.folder}/logs")
@@ -79,7 +80,7 @@ class Node:
         environment.update(settings)
         self.stderr = open(f"{self.folder}/stderr", "wb")
         self.process = subprocess.Popen([os.environ["AGENTD"], "--embedded"], env=environment, cwd=self.folder,
-                                        stderr=self.stderr)
+                                        stderr=stderr or self.stderr)
         try:
             self.url = self.wait_for_url()
         except BaseException:
