@@ -21,7 +21,7 @@ const struct log_category log_categories[] = {
     {"master", "start and end of processes"},
     {"redis", "the connection to Redis"},
     {"security", "sandbox, users, what was refused to a process"},
-    {"settings", "settings that changed while agentd runs"},
+    {"settings", "settings that changed while agentd runs, or could not"},
     {"slow", "the slow-query and slow-request logs (SLOW_QUERY_MS, SLOW_REQUEST_MS)"},
     {"task", "tasks that could not be settled as they should"},
     {"worker", "a worker's own life, certificates"},
