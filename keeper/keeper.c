@@ -63,6 +63,15 @@ on_stop(evutil_socket_t signal_number, short what, void *arg)
 }
 
 static void
+on_reopen(evutil_socket_t signal_number, short what, void *arg)
+{
+	(void)signal_number;
+	(void)what;
+	(void)arg;
+	log_reopen();
+}
+
+static void
 on_lifeline(evutil_socket_t fd, short what, void *arg)
 {
 	char byte;
@@ -130,7 +139,7 @@ keeper_main(const struct heritage *heritage)
 	                             .pooled = !config->db_prepared && !*config->db_direct_url,
 	                             .all_tenants = true,
 	                             .test_clock = *config->test_clock};
-	struct event *events[3];
+	struct event *events[4];
 
 	INVARIANT(keeper.base);
 	keeper.relay = relay_new(keeper.base, heritage);
@@ -138,6 +147,7 @@ keeper_main(const struct heritage *heritage)
 	options.notified = relay_hear;
 	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);
+	db_set_slow(keeper.db, config->slow_query_ms);
 	set_up_redis(&keeper);
 	keeper.settings = settings_new(keeper.db, config, settings_apply, &keeper);
 	relay_use(keeper.relay, keeper.db, keeper.cache);
@@ -148,6 +158,7 @@ keeper_main(const struct heritage *heritage)
 	events[0] = add_event(&keeper, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
 	events[1] = add_event(&keeper, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
 	events[2] = add_event(&keeper, -1, EV_PERSIST, on_tick, &tick);
+	events[3] = add_event(&keeper, SIGUSR1, EV_SIGNAL | EV_PERSIST, on_reopen, NULL);
 	event_base_dispatch(keeper.base);
 	leader_free(keeper.leader);
 	db_free(keeper.db);

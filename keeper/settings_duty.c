@@ -1,10 +1,10 @@
 /*
- * settings_duty.c - reads the run-time settings once a second, for the keeper itself and for the master's log level.
+ * settings_duty.c - reads the run-time settings once a second, for the keeper itself and for the master's log levels.
  * Every node does it for its own processes.
  */
 #include "config.h"
 #include "duty.h"
-#include "log.h"
+#include "log_levels.h"
 #include "settings.h"
 
 void
@@ -13,8 +13,11 @@ settings_apply(void *arg)
 	const struct keeper *keeper = arg;
 	const struct config *config = keeper->heritage->config;
 
-	log_set_level((enum log_level)config->log_level);
-	atomic_store(&keeper->heritage->board->log_level, config->log_level + 1);
+	uint64_t levels = log_levels_of((enum log_level)config->log_level, config->log_levels);
+
+	log_set_levels(levels);
+	db_set_slow(keeper->db, config->slow_query_ms);
+	atomic_store(&keeper->heritage->board->log_levels, levels);
 }
 
 /* Over as soon as it is asked: what is read late is read again by the next. */

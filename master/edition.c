@@ -32,7 +32,8 @@ edition_open_log(const struct edition *edition, const struct state_user *user)
 	                          .json = config->log_format == LOG_FORMAT_JSON,
 	                          .file = config->log_file,
 	                          .max_bytes = config->log_max_bytes,
-	                          .backups = (int)config->log_backups};
+	                          .backups = (int)config->log_backups,
+	                          .levels = config->log_levels};
 
 	if (user->uid != (uid_t)-1) {
 		log.owner = user->uid;

@@ -14,7 +14,7 @@
 static void
 tell(const char *error)
 {
-	log_error("config", "a setting is wrong", LOG_TEXT("error", error));
+	log_error("settings", "a setting is wrong", LOG_TEXT("error", error));
 }
 
 static void
@@ -32,7 +32,7 @@ keep_fixed(const struct config *now, struct config *next)
 
 	config_keep_fixed(now, next, &names);
 	if (names.len)
-		log_warning("config", "settings that need a restart keep their values", LOG_SLICE("settings", buf_slice(&names)));
+		log_warning("settings", "settings that need a restart keep their values", LOG_SLICE("settings", buf_slice(&names)));
 	buf_free(&names);
 }
 

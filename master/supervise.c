@@ -120,6 +120,17 @@ wait_for_news(struct master *master)
 	signals_drain();
 }
 
+/* The embedded database has a log of its own, and uses the signal for itself. */
+static void
+reopen_logs(const struct master *master)
+{
+	log_reopen();
+	for (int i = 0; i < master->child_count; i++)
+		if (master->children[i].pid && service_kinds[master->children[i].service].main)
+			kill(master->children[i].pid, SIGUSR1);
+	log_info("master", "the log file was opened again");
+}
+
 static void
 obey_signals(struct master *master)
 {
@@ -128,6 +139,8 @@ obey_signals(struct master *master)
 	told = signals_take(SIGINT) || told;
 	if (signals_take(SIGCHLD))
 		master_reap(master);
+	if (signals_take(SIGUSR1))
+		reopen_logs(master);
 	if (told && master->phase < MASTER_STOPPING)
 		stop_begin(master);
 	else if (told)
@@ -146,16 +159,16 @@ report_refusals(struct master *master)
 
 /* The master asks no database: the keeper tells it. It is a child: what it says is looked at. */
 static void
-follow_log_level(const struct master *master)
+follow_log_levels(const struct master *master)
 {
-	static int known;
-	int told = atomic_load(&master->heritage.board->log_level);
+	static uint64_t known;
+	uint64_t told = atomic_load(&master->heritage.board->log_levels);
 
-	if (told == known || told <= LOG_LEVEL_DEBUG || told > LOG_LEVEL_ERROR + 1)
+	if (told == known)
 		return;
 	known = told;
-	log_set_level((enum log_level)(told - 1));
-	log_info("master", "the log level was changed", LOG_INT("level", told - 1));
+	log_set_levels(told);
+	log_info("master", "the log levels were changed");
 }
 
 /* One thing at a time: what was asked for meanwhile is done next, and once. */
@@ -190,7 +203,7 @@ master_supervise(struct master *master)
 		if (master->phase < MASTER_STOPPING)
 			start_due(master);
 		wait_for_news(master);
-		follow_log_level(master);
+		follow_log_levels(master);
 		report_refusals(master);
 		obey_signals(master);
 		hang_look(master);

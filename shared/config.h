@@ -16,6 +16,7 @@ enum { ENVIRONMENT_COUNT = 4 };
 /* The values of CHOICE members. LOG_LEVEL is enum log_level (log.h), RATE_LIMIT_STRATEGY enum limit_strategy (limit.h).
  */
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
+enum access_mode { ACCESS_LOG_OFF, ACCESS_LOG_ON, ACCESS_LOG_ERRORS, ACCESS_LOG_SAMPLED };
 enum cache_backend { CACHE_BACKEND_MEMORY, CACHE_BACKEND_REDIS };
 enum jwt_algorithm { JWT_HS256, JWT_EDDSA, JWT_ES256, JWT_RS256 };
 enum cors_policy { CORS_OFF, CORS_DEVELOPMENT, CORS_PRODUCTION, CORS_PUBLIC, CORS_INTERNAL };

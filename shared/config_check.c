@@ -9,6 +9,7 @@
 #include "cidr.h"
 #include "config_row.h"
 #include "jws.h"
+#include "log_levels.h"
 #include "origin.h"
 
 #include <strings.h>
@@ -217,6 +218,18 @@ check_proxies(struct check *check)
 	cidr_list_free(&list);
 }
 
+static void
+check_log_levels(struct check *check)
+{
+	struct buf why = {0};
+
+	if (!log_levels_check(check->config->log_levels, &why)) {
+		buf_add_byte(&why, '\0');
+		refuse(check, SETTING_LOG_LEVELS, why.data);
+	}
+	buf_free(&why);
+}
+
 void
 config_check(const struct config *config, bool environment_known, struct config_errors *errors)
 {
@@ -227,6 +240,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_tls(&check);
 	check_proxies(&check);
 	check_redis(&check);
+	check_log_levels(&check);
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
 	check_token_keys(&check);

@@ -18,6 +18,11 @@ static const char *const log_levels[] = {[LOG_LEVEL_DEBUG] = "debug",
                                          [LOG_LEVEL_ERROR] = "error",
                                          NULL};
 static const char *const log_formats[] = {[LOG_FORMAT_JSON] = "json", [LOG_FORMAT_TEXT] = "text", NULL};
+static const char *const access_logs[] = {[ACCESS_LOG_OFF] = "off",
+                                          [ACCESS_LOG_ON] = "on",
+                                          [ACCESS_LOG_ERRORS] = "errors",
+                                          [ACCESS_LOG_SAMPLED] = "sampled",
+                                          NULL};
 static const char *const cache_backends[] = {[CACHE_BACKEND_MEMORY] = "memory", [CACHE_BACKEND_REDIS] = "redis", NULL};
 static const char *const jwt_algorithms[] = {
     [JWT_HS256] = "HS256", [JWT_EDDSA] = "EdDSA", [JWT_ES256] = "ES256", [JWT_RS256] = "RS256", NULL};

@@ -63,6 +63,8 @@ db_send_then(struct db *db, enum query_id query, const struct slice *values, con
 	else
 		call = mem_alloc(sizeof(*call));
 	*call = (struct db_call){.values = values, .then = then, .done = done, .arg = arg};
+	if (context_now())
+		call->context = *context_now();
 	call->deadline_us = clock_steady_us() + (int64_t)db->options.statement_timeout_ms * 1000;
 	db_queue_put(db, lane, call);
 	db->pending++;
@@ -73,12 +75,12 @@ db_send_then(struct db *db, enum query_id query, const struct slice *values, con
 static void
 answer(struct db *db, struct db_call *call, const struct db_result *result)
 {
-	db_done *done = call->done;
-	void *arg = call->arg;
+	const struct context *before = context_enter(&call->context);
 
-	TAILQ_INSERT_HEAD(&db->unused, call, entry);
 	db->pending--;
-	done(arg, result);
+	call->done(call->arg, result);
+	context_enter(before);
+	TAILQ_INSERT_HEAD(&db->unused, call, entry);
 }
 
 static void
@@ -221,6 +223,8 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 		db->lanes[execution->lane].in_flight--;
 	if (status == DB_FAILED)
 		status = status_of(execution);
+	if (execution->lane >= 0)
+		db_watch(db, execution, status);
 	if (status == DB_OK) {
 		hand_out_rows(db, execution);
 	} else if (status == DB_FAILED && lost_a_race(execution) &&
@@ -296,7 +300,8 @@ take_calls(struct db *db, int lane)
 		db_execution_free(execution);
 		return NULL;
 	}
-	execution->deadline_us = clock_steady_us() + (int64_t)db->options.statement_timeout_ms * 1000;
+	execution->sent_us = clock_steady_us();
+	execution->deadline_us = execution->sent_us + (int64_t)db->options.statement_timeout_ms * 1000;
 	return execution;
 }
 
@@ -448,6 +453,12 @@ db_free(struct db *db)
 	free(db->url);
 	free(db->application_name);
 	free(db);
+}
+
+void
+db_set_slow(struct db *db, int64_t slow_ms)
+{
+	db->slow_us = slow_ms * 1000;
 }
 
 bool

@@ -64,6 +64,8 @@ typedef void db_done(void *arg, const struct db_result *result);
 struct db *db_new(struct event_base *base, const struct db_options *options);
 /* Closes the connections; calls not yet answered get no callback. */
 void db_free(struct db *db);
+/* Statements that take so long are logged, with the requests they were for; 0: none. */
+void db_set_slow(struct db *db, int64_t slow_ms);
 /* True while at least one connection is up and has all statements prepared. */
 bool db_ready(const struct db *db);
 /* How many connections are up and have all statements prepared. */

@@ -3,6 +3,7 @@
 #define AGENTD_DB_PRIVATE_H
 
 #include "buf.h"
+#include "context.h"
 #include "db.h"
 
 #include <libpq-fe.h>
@@ -31,6 +32,7 @@ struct db_call {
 	db_done *done;
 	void *arg;
 	int64_t deadline_us; /* for its turn to come */
+	struct context context; /* of whom it is for */
 	int tries;
 	bool alone; /* was in a batch that failed: runs by itself */
 };
@@ -46,6 +48,7 @@ struct db_execution {
 	bool stepped;               /* the steps have run, what is after them is on its way */
 	struct db_calls calls;
 	int count;
+	int64_t sent_us;
 	int64_t deadline_us;
 	PGresult *rows; /* of the last statement of the query so far */
 	char sqlstate[6];
@@ -104,6 +107,7 @@ struct db {
 	struct db_lines unused_lines;
 	int pending;
 	struct db_calls unused; /* call records to use again */
+	int64_t slow_us;        /* statements that take so long are logged; 0: none */
 	struct buf scratch;
 	struct buf tenants; /* of the execution that is being sent */
 	char last_error[512];
@@ -142,6 +146,9 @@ void db_step(struct db *db, struct db_execution *execution);
 struct db_execution *db_execution_new(int lane);
 void db_execution_free(struct db_execution *execution);
 void db_wake(struct db *db);
+
+/* db_watch.c: an execution of a query is over, and its calls are still with it: what there is to say of it is said. */
+void db_watch(const struct db *db, const struct db_execution *execution, enum db_status status);
 
 /* db_tenants.c: the value of agentd.tenants for an execution, with its NUL. */
 void db_tenants_write(const struct db_execution *execution, struct buf *out);

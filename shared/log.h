@@ -3,7 +3,8 @@
  *
  * A line is built in memory and written with one write(2) to standard error or the log file, so lines of several
  * processes never mix. Control characters are escaped; secrets never belong here. Writing to a full pipe is given up
- * rather than waited for: logging never stops an event loop.
+ * rather than waited for: logging never stops an event loop. A line has the request_id and the trace_id of what is
+ * being worked on (context.h). Each has a category of the list in log_levels.c, whose level says whether it is written.
  *
  *     log_info("worker", "ready", LOG_INT("slot", slot), LOG_TEXT("address", address));
  */
@@ -13,6 +14,8 @@
 #include "base.h"
 
 #include <sys/types.h>
+
+struct buf;
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
@@ -35,22 +38,29 @@ struct log_options {
 	int backups;       /* file.1 .. file.N */
 	uid_t owner;       /* whose the file is to be, when root opens it: who rotates it; 0: root's */
 	gid_t group;
+	const char *levels; /* of single categories: "database=debug,http=warning"; NULL or "": none */
 };
 
 /* Opens the file, if any. False: errno says why; the log goes to standard error then. Call before the first fork. */
 MUST_CHECK bool log_open(const struct log_options *options);
 /* The process name that every line carries from now on: "master", "worker-0", "keeper". Copied. */
 void log_set_process(const char *name);
-/* From the next line on. */
-void log_set_level(enum log_level level);
-bool log_enabled(enum log_level level);
+/* From the next line on: see log_levels.h. */
+void log_set_levels(uint64_t levels);
+/* Opens the file again: somebody has renamed it. */
+void log_reopen(void);
+bool log_enabled(enum log_level level, const char *category);
 
 /* message is a short constant phrase; what varies goes into fields, at most 16. */
 void log_write(enum log_level level, const char *category, const char *message, const struct log_field *fields);
+/* The same in two steps, for many lines with one write(2). */
+void log_add(struct buf *lines, enum log_level level, const char *category, const char *message,
+             const struct log_field *fields);
+void log_send(struct buf *lines);
 
 #define LOG_AT(level, category, message, ...)                                                                     \
 	do {                                                                                                          \
-		if (log_enabled(level))                                                                                   \
+		if (log_enabled(level, category))                                                                         \
 			log_write((level), (category), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
 	} while (0)
 #define log_debug(category, ...) LOG_AT(LOG_LEVEL_DEBUG, category, __VA_ARGS__)

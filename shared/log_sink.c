@@ -4,6 +4,7 @@
  * A forked child shares its parent's open file, and with it its flock(2); so who rotates opens the file again, locks
  * that, and makes sure that the name still means what it locked. Who finds the lock taken writes on to the old file:
  * no line is lost and nobody waits. A pipe takes PIPE_BUF bytes in one piece, so lines on a pipe are cut to that.
+ * A full disk may take the beginning of a line: whichever process writes next ends that line first.
  */
 #include "base.h"
 
@@ -16,9 +17,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 8192, LOOK_EVERY_US = 1000000, BACKUPS_MAX = 1000 };
@@ -34,6 +38,7 @@ static struct {
 	int64_t rotate_after_us;
 	uid_t owner;
 	gid_t group;
+	_Atomic bool *torn; /* shared by all processes: the last line was not written to its end */
 } sink = {.fd = STDERR_FILENO};
 
 static int
@@ -80,11 +85,24 @@ use_stderr(void)
 	}
 }
 
+/* Without it, a torn line is joined by the next. */
+static void
+share_torn(void)
+{
+	void *memory = sink.torn
+	                   ? MAP_FAILED
+	                   : mmap(NULL, sizeof(*sink.torn), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory != MAP_FAILED)
+		sink.torn = memory;
+}
+
 bool
 log_sink_open(const struct log_options *options)
 {
 	int fd, problem;
 
+	share_torn();
 	if (!options->file || !*options->file) {
 		use_stderr();
 		return true;
@@ -107,6 +125,15 @@ log_sink_open(const struct log_options *options)
 	sink.looked_us = clock_mono_us();
 	sink.rotate_after_us = 0;
 	return true;
+}
+
+void
+log_sink_reopen(void)
+{
+	int fd = sink.kind == SINK_FILE ? open_log(sink.path) : -1;
+
+	if (fd >= 0)
+		use_fd(fd);
 }
 
 size_t
@@ -206,11 +233,23 @@ look_after_file(size_t more)
 		rotate(more);
 }
 
+static ssize_t
+write_once(struct slice line, bool after_torn)
+{
+	struct iovec parts[] = {{"\n", after_torn ? 1 : 0}, {(char *)(uintptr_t)line.data, line.len}};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+
+	if (sink.kind == SINK_SOCKET)
+		return sendmsg(sink.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return after_torn ? writev(sink.fd, parts, 2) : write(sink.fd, line.data, line.len);
+}
+
 bool
 log_sink_write(struct slice line)
 {
 	struct pollfd room = {.events = POLLOUT};
-	ssize_t done;
+	bool after_torn;
+	ssize_t done, wanted;
 
 	if (sink.kind == SINK_UNKNOWN)
 		use_stderr();
@@ -220,11 +259,13 @@ log_sink_write(struct slice line)
 	/* Full, or nobody reads any more. */
 	if ((sink.kind == SINK_PIPE || sink.kind == SINK_OTHER) && (poll(&room, 1, 0) == 0 || room.revents & POLLERR))
 		return false;
-	do {
-		if (sink.kind == SINK_SOCKET)
-			done = send(sink.fd, line.data, line.len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		else
-			done = write(sink.fd, line.data, line.len);
-	} while (done < 0 && errno == EINTR);
-	return done == (ssize_t)line.len;
+	after_torn =
+	    sink.torn && atomic_load_explicit(sink.torn, memory_order_relaxed) && atomic_exchange(sink.torn, false);
+	wanted = (ssize_t)line.len + (after_torn ? 1 : 0);
+	do
+		done = write_once(line, after_torn);
+	while (done < 0 && errno == EINTR);
+	if (sink.torn && (done > 0 ? done < wanted : after_torn))
+		atomic_store(sink.torn, true);
+	return done == wanted;
 }

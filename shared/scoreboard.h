@@ -70,7 +70,8 @@ struct scoreboard {
 	_Atomic int others_with_redis;   /* for how many of the others Redis counts limits */
 	_Atomic int64_t clock_offset_us; /* from clock_mono_us to the time that the nodes share: Redis's, or the wall clock's */
 	_Atomic int64_t redis_seen_us;   /* when Redis last counted for this node, in that time; 0: never */
-	_Atomic int log_level; /* what the keeper read in the settings, plus one: for the master; 0: nothing yet */
+	_Atomic uint64_t
+	    log_levels;        /* what the keeper read in the settings (log_levels.h), for the master; 0: nothing yet */
 	_Atomic bool draining; /* the node is on its way out: not ready for new clients */
 	/* Grows when a queue of that hash gets work: a waiter that saw a number looks again when it has changed. */
 	_Atomic uint32_t ready[SCOREBOARD_QUEUES];

@@ -12,6 +12,7 @@
 
 #include <sys/queue.h>
 
+struct access_log;
 struct conn;
 struct crypto_hmac;
 struct event;
@@ -57,6 +58,7 @@ struct worker {
 	struct follow *follow;
 	struct agents_seen *agents;
 	struct refusals *refusals;
+	struct access_log *access_log;
 	struct settings *settings;
 	struct pulse *pulse;
 	struct tls *tls; /* NULL: plain HTTP */

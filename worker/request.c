@@ -4,7 +4,9 @@
  * request_free() is the only place where a request is freed; while the process lives, only request_end() calls it.
  */
 #include "request.h"
+#include "access_log.h"
 #include "calls.h"
+#include "clock.h"
 #include "conn_peer.h"
 #include "db.h"
 #include "follow.h"
@@ -14,6 +16,7 @@
 #include "measure.h"
 #include "problem.h"
 #include "refusals.h"
+#include "tracing.h"
 #include "uuid.h"
 #include "waiters.h"
 
@@ -29,6 +32,7 @@ static const struct {
 };
 
 enum { STAGE_COUNT = ARRAY_LENGTH(stages), STAGE_REPLY = STAGE_COUNT - 1 };
+_Static_assert((int)STAGE_COUNT == (int)REQUEST_STAGES, "struct request has a place for each stage");
 
 struct slice
 request_header(const struct request *request, const char *lower_name)
@@ -79,6 +83,14 @@ take_message(struct request *request, const struct http_parser *parser)
 	request->id = choose_id(request, http_parse_header(parser, request->data, "x-request-id"));
 }
 
+/* Whose id log lines carry. */
+static void
+set_context(struct request *request)
+{
+	request->context.id_length = (uint8_t)request->id.len;
+	memcpy(request->context.id, request->id.data, request->id.len);
+}
+
 /* Copies: the request may outlive the connection. */
 static void
 take_client(struct request *request, bool broken)
@@ -123,12 +135,18 @@ request_new(struct conn *conn, bool broken)
 	atomic_fetch_add(&conn->worker->slot->in_flight, 1);
 	if (!broken) {
 		take_message(request, &conn->parser);
+		set_context(request);
+		tracing_begin(request);
 		return request;
 	}
 	/* The framing is lost: whatever the bytes were, the answer is the last one on this connection. */
 	request->id = choose_id(request, SLICE_NONE);
+	set_context(request);
 	request->close = true;
 	request->broken = true;
+	log_debug("http", "not a request, or none that can be answered", LOG_SLICE("client", request->address),
+	          LOG_INT("status", conn->parser.error_status), LOG_TEXT("reason", conn->parser.error_detail),
+	          LOG_SLICE("request_id", request->id));
 	request_fail(request, error_of_status(conn->parser.error_status), "%s", conn->parser.error_detail);
 	request->stage = STAGE_REPLY;
 	return request;
@@ -164,7 +182,10 @@ request_end(struct request *request)
 {
 	struct conn *conn = request->conn;
 	bool keep_alive = request->keep_alive && !request->close;
+	const struct context *before = context_enter(&request->context);
 
+	access_log_note(request->worker->access_log, request, clock_steady_us() - request->began_us);
+	context_enter(before);
 	atomic_fetch_add(&request->worker->slot->requests, 1);
 	measure_end(request);
 	refusals_note(request->worker->refusals, request);
@@ -192,10 +213,28 @@ note(const struct request *request)
 	note_text(slot->endpoint, sizeof(slot->endpoint), operation, strlen(operation));
 }
 
+static void
+end_wait(struct request *request)
+{
+	if (request->waits_since_us)
+		request->waited_us[request->stage] += clock_steady_us() - request->waits_since_us;
+	request->waits_since_us = 0;
+}
+
+void
+request_write_waits(const struct request *request, struct buf *out)
+{
+	for (int i = 0; i < (int)STAGE_COUNT; i++)
+		if (request->waited_us[i] >= 1000)
+			buf_printf(out, "%s%s=%lld", out->len ? " " : "", stages[i].name,
+			           (long long)(request->waited_us[i] / 1000));
+}
+
 void
 request_run(struct request *request)
 {
 	struct scoreboard_slot *slot = request->worker->slot;
+	const struct context *before = context_enter(&request->context);
 	enum step step = STEP_NEXT;
 
 	INVARIANT(!request->running);
@@ -213,7 +252,10 @@ request_run(struct request *request)
 	}
 	slot->request[0] = slot->endpoint[0] = slot->stage[0] = '\0';
 	request->running = false;
-	if (step != STEP_WAIT)
+	context_enter(before);
+	if (step == STEP_WAIT)
+		request->waits_since_us = clock_steady_us();
+	else
 		request_end(request);
 }
 
@@ -222,6 +264,7 @@ request_resume(struct request *request, enum step outcome)
 {
 	if (outcome == STEP_WAIT)
 		return;
+	end_wait(request);
 	/* The stage that waited is asked again only to go on with its next step. */
 	if (outcome == STEP_DONE) {
 		measure_stage(request, request->stage);
@@ -312,8 +355,8 @@ request_fail_database(struct request *request, const struct db_result *result)
 		return request_fail_full(request);
 	}
 	if (error == ERROR_INTERNAL || error == ERROR_UNAVAILABLE)
-		log_warning("database", "a request failed", LOG_SLICE("request_id", request->id),
-		            LOG_TEXT("sqlstate", result->sqlstate), LOG_TEXT("reason", result->message));
+		log_warning("database", "a request failed", LOG_TEXT("sqlstate", result->sqlstate),
+		            LOG_TEXT("reason", result->message));
 	if (error == ERROR_INTERNAL)
 		return request_fail(request, error, "the database refused what agentd asked for; the log has request_id %.*s",
 		                    SLICE_ARG(request->id));

@@ -13,6 +13,7 @@
 #include "base.h"
 #include "buf.h"
 #include "conn.h"
+#include "context.h"
 #include "endpoint.h"
 #include "error.h"
 #include "json_write.h"
@@ -44,7 +45,8 @@ struct principal {
 };
 
 enum {
-	REQUEST_ID_MAX = 64,
+	REQUEST_ID_MAX = CONTEXT_ID_MAX,
+	REQUEST_STAGES = 8,
 	TENANT_DEFAULT = 1 /* id of the tenant `default`, which the first migration makes */
 };
 
@@ -107,10 +109,17 @@ struct request {
 	bool streaming; /* the head is written; the body grows until the request ends */
 	int64_t retry_after_s;
 
+	size_t body_bytes; /* of the answer, as far as it was written */
+	bool patient;      /* it waits for work or events, and so takes as long as it likes */
+
+	struct context context; /* its id and its trace, for what is done on its behalf */
+
 	/* Private to request.c. */
 	size_t stage;
 	size_t step;
 	bool running;
+	int64_t waits_since_us; /* 0: it does not wait */
+	int64_t waited_us[REQUEST_STAGES];
 };
 
 /* Once in a process. */
@@ -127,6 +136,9 @@ void request_free_all(struct worker *worker);
 void request_orphan(struct request *request);
 /* All that a streaming answer has written is out. */
 void request_written(struct request *request);
+
+/* Appends the stages that had to wait, with the milliseconds of each: "authenticate=3 handle=1200". */
+void request_write_waits(const struct request *request, struct buf *out);
 
 struct slice request_header(const struct request *request, const char *lower_name);
 

@@ -277,6 +277,7 @@ stage_stream_begin(struct request *request)
 void
 stage_stream_write(struct request *request, struct slice data)
 {
+	request->body_bytes += data.len;
 	if (is_chunked(request))
 		http_write_chunk(&request->conn->out, data);
 	else
@@ -303,5 +304,7 @@ stage_reply(struct request *request)
 		request->status = 304;
 	write_head(request, body.len || request->status == 200);
 	http_write_body(&conn->out, request->status, body, !request->head_only);
+	if (!request->head_only && request->status != 304)
+		request->body_bytes = body.len;
 	return STEP_NEXT;
 }

@@ -101,6 +101,7 @@ stand_in_line(struct waiter *waiter)
 	for (int i = 0; i < waiter->wish.queue_count; i++)
 		line_insert(waiter->places[i].line, &waiter->places[i]);
 	waiter->asking = false;
+	waiter->request->patient = true;
 	waiter->in_line = true;
 	waiter->woken_by = NULL;
 	waiter->tries = 0;
@@ -229,6 +230,9 @@ answered(void *arg, const struct db_result *result)
 static void
 ask(struct waiter *waiter)
 {
+	/* Somebody else's work may have woken it. */
+	const struct context *before = context_enter(&waiter->request->context);
+
 	step_out_of_line(waiter);
 	waiter->asking = true;
 	for (int i = 0; waiter->places && i < waiter->wish.queue_count; i++)
@@ -236,6 +240,7 @@ ask(struct waiter *waiter)
 	if (waiter->wish.choose)
 		waiter->wish.choose(waiter->request, &waiter->wish);
 	db_send(waiter->waiters->worker->db, waiter->wish.query, waiter->wish.values, answered, waiter);
+	context_enter(before);
 }
 
 /* True if the last poll found nothing for the waiter and nothing was marked since: asking would be of no use. */

@@ -5,6 +5,7 @@
  * accepts from then on; if that takes more than a second it accepts all the same, to say so.
  */
 #include "worker.h"
+#include "access_log.h"
 #include "address_count.h"
 #include "agents_seen.h"
 #include "aside.h"
@@ -21,6 +22,7 @@
 #include "jwt.h"
 #include "keycache.h"
 #include "log.h"
+#include "log_levels.h"
 #include "measure.h"
 #include "password_pool.h"
 #include "pulse.h"
@@ -73,6 +75,15 @@ on_stop(evutil_socket_t signal_number, short what, void *arg)
 	start_draining(arg);
 }
 
+static void
+on_reopen(evutil_socket_t signal_number, short what, void *arg)
+{
+	(void)signal_number;
+	(void)what;
+	(void)arg;
+	log_reopen();
+}
+
 /* The master is gone: nobody will restart or stop this process, so it must not stay. */
 static void
 on_lifeline(evutil_socket_t fd, short what, void *arg)
@@ -106,7 +117,7 @@ tell_certificate(struct worker *worker, const char *message)
 	atomic_store(&worker->slot->tls_expires_s, tls_expires_s(worker->tls));
 	if (days < SOON_DAYS)
 		log_write(LOG_LEVEL_WARNING, "worker", "the certificate ends soon", fields);
-	else if (log_enabled(LOG_LEVEL_INFO))
+	else if (log_enabled(LOG_LEVEL_INFO, "worker"))
 		log_write(LOG_LEVEL_INFO, "worker", message, fields);
 }
 
@@ -257,7 +268,8 @@ settings_changed(void *arg)
 {
 	struct worker *worker = arg;
 
-	log_set_level((enum log_level)worker->config->log_level);
+	log_set_levels(log_levels_of((enum log_level)worker->config->log_level, worker->config->log_levels));
+	db_set_slow(worker->db, worker->config->slow_query_ms);
 	conn_retime(worker);
 }
 
@@ -290,6 +302,7 @@ set_up_database(struct worker *worker)
 
 	snprintf(name, sizeof(name), "agentd %s", worker->heritage->process);
 	worker->db = db_new(worker->base, &options);
+	db_set_slow(worker->db, config->slow_query_ms);
 	worker->settler = (struct settler){worker->db, worker->heritage};
 	worker->keys = key_cache_new(worker->db);
 	worker->bounds = tenant_bounds_new(worker->db);
@@ -298,6 +311,7 @@ set_up_database(struct worker *worker)
 	changes_listen(worker->changes, (struct changes_listener){forget_identities, change_identities, worker});
 	worker->agents = agents_seen_new(worker->db);
 	worker->refusals = refusals_new(worker->db);
+	worker->access_log = access_log_new(worker);
 	worker->settings = settings_new(worker->db, worker->config, settings_changed, worker);
 	changes_listen(worker->changes, (struct changes_listener){load_settings, hear_of_setting, worker});
 	worker->waiters = waiters_new(worker);
@@ -350,6 +364,7 @@ tear_down(struct worker *worker)
 	revocations_free(worker->revocations);
 	aside_free_all();
 	refusals_free(worker->refusals);
+	access_log_free(worker->access_log);
 	settings_free(worker->settings);
 	pulse_free(worker->pulse);
 	token_cache_free(worker->tokens);
@@ -367,7 +382,7 @@ worker_main(const struct heritage *heritage)
 {
 	static const struct timeval tick = {.tv_usec = TICK_US};
 	struct worker worker = {.heritage = heritage, .config = heritage->config};
-	struct event *events[3];
+	struct event *events[4];
 
 	worker.slot = &heritage->board->slots[heritage->slot];
 	worker.base = event_base_new();
@@ -390,6 +405,7 @@ worker_main(const struct heritage *heritage)
 	events[0] = add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);
 	events[1] = add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
 	events[2] = add_event(&worker, -1, EV_PERSIST, on_tick, &tick);
+	events[3] = add_event(&worker, SIGUSR1, EV_SIGNAL | EV_PERSIST, on_reopen, NULL);
 	event_base_dispatch(worker.base);
 	tear_down(&worker);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)

@@ -60,10 +60,11 @@ def make_certificate(folder, name="localhost", days=2, file="", more=()):
 class Node:
     """
     With tls, the folder has cert.pem and key.pem (made with what tls says), and the port speaks TLS. program is the one
-    that is run instead of AGENTD's; before are words of a command that runs it; options go to subprocess.Popen.
+    that is run instead of AGENTD's; before are words of a command that runs it; options go to subprocess.Popen; stderr is
+    a file for standard error, else there is one in the folder.
     """
 
-    def __init__(self, tls=False, program=None, before=(), options=None, **settings):
+    def __init__(self, tls=False, program=None, before=(), options=None, stderr=None, **settings):
         self.folder = tempfile.mkdtemp(prefix="agentd-own-")
         os.chmod(self.folder, 0o755)
         os.mkdir(f"{self.folder}/logs")
@@ -83,7 +84,7 @@ class Node:
         self.stderr = open(f"{self.folder}/stderr", "wb")
         self.environment = environment
         self.process = subprocess.Popen([*before, program or os.environ["AGENTD"], "--embedded"], env=environment,
-                                        cwd=self.folder, stderr=self.stderr, **(options or {}))
+                                        cwd=self.folder, stderr=stderr or self.stderr, **(options or {}))
         try:
             self.url = self.wait_for_url()
         except BaseException:

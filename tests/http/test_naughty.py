@@ -227,7 +227,7 @@ def all_logs(node):
 def main():
     secret = secrets.token_urlsafe(40)
     node = own_node.Node(AGENTD_SECRET=secret, AGENTD_TRUSTED_PROXIES="127.0.0.1", AGENTD_LOG_MAX_BYTES="0",
-                         AGENTD_CORS_POLICY="development", AGENTD_WORKERS="1")
+                         AGENTD_CORS_POLICY="development", AGENTD_WORKERS="1", AGENTD_ACCESS_LOG="on")
     node.secret = secret
     try:
         refused_logins = test_strings(node)

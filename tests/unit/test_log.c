@@ -7,13 +7,18 @@
 #include "log.h"
 
 #include "clock.h"
+#include "context.h"
+#include "log_levels.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -146,8 +151,9 @@ test_text_line(UNUSED void **state)
 	            LOG_TEXT("d", ""), LOG_TEXT("e", NULL));
 	text = content(0);
 	assert_rfc3339(text);
-	assert_contains(text, "Z INFO  worker-0 worker: task done name=value count=12\n");
-	assert_contains(text, "Z WARN  worker-0 worker: odd a=\"two words\" b=\"x=y\" c=\"q\\\"q\" d=\"\" e=null\n");
+	assert_contains(text, "Z INFO  worker-0  worker     task done                        name=value count=12\n");
+	assert_contains(text, "Z WARN  worker-0  worker     odd                              a=\"two words\" b=\"x=y\" "
+	                      "c=\"q\\\"q\" d=\"\" e=null\n");
 	free(text);
 }
 
@@ -157,8 +163,8 @@ test_levels(UNUSED void **state)
 	char *text;
 
 	open_log(LOG_LEVEL_WARNING, true, 0, 0);
-	assert_false(log_enabled(LOG_LEVEL_INFO));
-	assert_true(log_enabled(LOG_LEVEL_WARNING));
+	assert_false(log_enabled(LOG_LEVEL_INFO, "c"));
+	assert_true(log_enabled(LOG_LEVEL_WARNING, "c"));
 	log_debug("c", "one");
 	log_info("c", "two");
 	log_warning("c", "three");
@@ -168,6 +174,64 @@ test_levels(UNUSED void **state)
 	assert_null(strstr(text, "two"));
 	assert_contains(text, "\"level\":\"warning\"");
 	assert_contains(text, "\"level\":\"error\"");
+	free(text);
+}
+
+static void
+test_levels_of_categories(UNUSED void **state)
+{
+	struct buf why = {0};
+	char *text;
+
+	open_log(LOG_LEVEL_ERROR, true, 0, 0);
+	log_set_levels(log_levels_of(LOG_LEVEL_WARNING, "database=debug,http=ERROR,from_the_future=debug"));
+	log_debug("database", "one");
+	log_warning("http", "two");
+	log_info("worker", "three");
+	log_warning("worker", "four");
+	log_debug("nothing known", "five");
+	log_warning("nothing known", "six");
+	text = content(0);
+	assert_contains(text, "one");
+	assert_contains(text, "four");
+	assert_contains(text, "six");
+	assert_null(strstr(text, "two"));
+	assert_null(strstr(text, "three"));
+	assert_null(strstr(text, "five"));
+	free(text);
+	assert_true(log_levels_check("", &why));
+	assert_true(log_levels_check("database=debug,http=warning", &why));
+	assert_int_equal(why.len, 0);
+	assert_false(log_levels_check("database=debug,nonsense=info,http", &why));
+	buf_add_byte(&why, '\0');
+	assert_contains(why.data, "has \"nonsense=info\"");
+	assert_contains(why.data, ", task or worker");
+	buf_free(&why);
+	assert_false(log_levels_check("database=loud", &why));
+	assert_false(log_levels_check("database", &why));
+	assert_false(log_levels_check("database=", &why));
+	buf_free(&why);
+}
+
+/* Ids of the request and of the trace, once, and gone with the request. */
+static void
+test_context(UNUSED void **state)
+{
+	struct context context = {.id_length = 3, .id = "r-1"};
+	char *text;
+
+	open_log(LOG_LEVEL_INFO, true, 0, 0);
+	assert_true(trace_parse(SLICE("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), &context.trace));
+	assert_null(context_enter(&context));
+	log_info("c", "inside", LOG_INT("n", 1));
+	log_info("c", "own", LOG_TEXT("request_id", "other"));
+	assert_ptr_equal(context_enter(NULL), &context);
+	log_info("c", "outside");
+	text = content(0);
+	assert_contains(text,
+	                "\"inside\",\"n\":1,\"request_id\":\"r-1\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\"}\n");
+	assert_contains(text, "\"own\",\"request_id\":\"other\"}\n");
+	assert_contains(text, "\"outside\"}\n");
 	free(text);
 }
 
@@ -207,7 +271,7 @@ test_injection_into_text(UNUSED void **state)
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 	for (const char *at = text; at[1]; at++)
 		assert_true((unsigned char)*at >= 0x20 && *at != 0x7f && *at != '\xc2' && *at != '\xff');
-	assert_contains(text, ": refused\\nby me path=\"x\\n{");
+	assert_contains(text, " refused\\nby me                   path=\"x\\n{");
 	assert_contains(text, " forged=\"a level=error\"\n");
 	free(text);
 }
@@ -254,7 +318,7 @@ test_long_lines_in_text_form(UNUSED void **state)
 	text = content(0);
 	assert_true(strlen(text) <= LINE_MAX_BYTES);
 	assert_contains(text, " truncated=true\n");
-	assert_contains(text, "c: vvvv");
+	assert_contains(text, "c          vvvv");
 	free(text);
 }
 
@@ -631,6 +695,128 @@ test_file_that_cannot_be_opened(UNUSED void **state)
 	close(ends[1]);
 }
 
+/* A disk that is full takes the beginning of a line. The next that is written stands by itself and says what was lost.
+ */
+static void
+test_full_disk(UNUSED void **state)
+{
+	struct rlimit unlimited, full;
+	struct stat status;
+	char *text, *second;
+
+	signal(SIGXFSZ, SIG_IGN);
+	open_log(LOG_LEVEL_INFO, true, 0, 0);
+	log_info("c", "before");
+	assert_int_equal(stat(log_path, &status), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	full = (struct rlimit){(rlim_t)status.st_size + 20, unlimited.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+	for (int i = 0; i < 5; i++)
+		log_info("c", "lost");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	log_info("c", "after");
+	log_info("c", "later");
+	text = content(0);
+	second = strchr(text, '\n') + 1;
+	assert_int_equal(strcspn(second, "\n"), 20);
+	second = strchr(second, '\n') + 1;
+	assert_int_equal(strncmp(second, "{\"time\"", 7), 0);
+	assert_contains(second, "\"message\":\"after\",\"lost\":5}\n{\"time\"");
+	assert_contains(second, "\"message\":\"later\"}\n");
+	free(text);
+}
+
+static void
+test_many_lines_together(UNUSED void **state)
+{
+	static char text[1 << 17];
+	struct buf lines = {0};
+	char *written, *at;
+	int ends[2], saved, count = 0;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_true(fcntl(ends[1], F_SETPIPE_SZ, 1 << 16) >= 0);
+	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	saved = swap_stderr(ends[1]);
+	assert_true(log_open(&(struct log_options){LOG_LEVEL_INFO, true, "", 0, 0}));
+	for (int i = 0; i < 100; i++)
+		log_add(&lines, LOG_LEVEL_INFO, "c", "m", (struct log_field[]){LOG_INT("number", i), {0}});
+	assert_true(lines.len > 8192);
+	log_send(&lines);
+	assert_int_equal(lines.len, 0);
+	restore_stderr(saved);
+	assert_int_equal(read_lines(ends[0], text, sizeof(text)), 100);
+	written = text;
+	for (char *line = strsep(&written, "\n"); line && *line; line = strsep(&written, "\n"), count++) {
+		at = strstr(line, "\"number\":");
+		assert_non_null(at);
+		assert_int_equal(strtol(at + 9, NULL, 10), count);
+	}
+	assert_int_equal(count, 100);
+	buf_free(&lines);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
+assert_on_terminal(bool json, bool colours)
+{
+	static char text[4096];
+	int ends[2], saved;
+	ssize_t length;
+
+	assert_int_equal(openpty(&ends[0], &ends[1], NULL, NULL, NULL), 0);
+	saved = swap_stderr(ends[1]);
+	assert_true(log_open(&(struct log_options){LOG_LEVEL_INFO, json, "", 0, 0}));
+	log_warning("worker", "odd", LOG_TEXT("a", "b"));
+	restore_stderr(saved);
+	length = read(ends[0], text, sizeof(text) - 1);
+	assert_true(length > 0);
+	text[length] = '\0';
+	assert_int_equal(strchr(text, '\033') != NULL, colours);
+	assert_non_null(strstr(text, colours ? "\033[33mWARN \033[0m"
+	                             : json  ? "\"level\":\"warning\""
+	                                     : " WARN  worker-0"));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
+test_colours_on_a_terminal_only(UNUSED void **state)
+{
+	unsetenv("NO_COLOR");
+	setenv("TERM", "xterm", 1);
+	assert_on_terminal(false, true);
+	assert_on_terminal(true, false);
+	setenv("NO_COLOR", "", 1);
+	assert_on_terminal(false, true);
+	setenv("NO_COLOR", "1", 1);
+	assert_on_terminal(false, false);
+	unsetenv("NO_COLOR");
+	setenv("TERM", "dumb", 1);
+	assert_on_terminal(false, false);
+	setenv("TERM", "xterm", 1);
+	assert_true(log_open(&(struct log_options){LOG_LEVEL_INFO, false, log_path, 0, 0}));
+	log_info("c", "m");
+}
+
+static void
+test_reopened(UNUSED void **state)
+{
+	char *text;
+
+	open_log(LOG_LEVEL_INFO, true, 0, 0);
+	log_info("c", "before");
+	assert_int_equal(rename(log_path, path_of(1)), 0);
+	log_info("c", "not noticed yet");
+	log_reopen();
+	log_info("c", "after");
+	text = content(0);
+	assert_contains(text, "after");
+	assert_null(strstr(text, "noticed"));
+	free(text);
+}
+
 static int
 set_up(UNUSED void **state)
 {
@@ -668,6 +854,12 @@ main(void)
 	    cmocka_unit_test(test_json_line),
 	    cmocka_unit_test(test_text_line),
 	    cmocka_unit_test(test_levels),
+	    cmocka_unit_test(test_levels_of_categories),
+	    cmocka_unit_test(test_context),
+	    cmocka_unit_test(test_full_disk),
+	    cmocka_unit_test(test_many_lines_together),
+	    cmocka_unit_test(test_colours_on_a_terminal_only),
+	    cmocka_unit_test(test_reopened),
 	    cmocka_unit_test(test_injection_into_json),
 	    cmocka_unit_test(test_injection_into_text),
 	    cmocka_unit_test(test_long_values_are_cut),
