@@ -68,7 +68,7 @@ tell(const struct health_component *component)
 	                       : component->status == HEALTH_WARNING ? LOG_LEVEL_WARNING
 	                                                             : LOG_LEVEL_INFO;
 
-	if (log_enabled(level))
+	if (log_enabled(level, "health"))
 		log_write(level, "health", "a component changed", fields);
 }
 
