@@ -8,7 +8,7 @@ primary dies, or its network is cut: its synchronous standby takes over, and the
 against the standby. AGENTD names the program; see stage.py for the rest.
 """
 
-import os
+import http.client
 import re
 import sys
 import threading
@@ -32,6 +32,8 @@ NODES = 3
 ROLLS = 5 if stage.FULL else 1
 SHARE = 400 if stage.FULL else 100
 STALL_S = 60
+AWAY = ["database_unavailable", "unavailable", "identity_unavailable", "unreachable"]
+SAID_S = 15
 TAKE_OVER_S = 30  # after a cut: a statement's time, and that of an attempt to connect, and pauses between
 # What may be done twice: contrib/haproxy and contrib/nginx say the same in their ways.
 FENCED = re.compile(r"/tasks/([^/]+/)?(lease|settle|heartbeat|complete|fail|release)$")
@@ -61,8 +63,19 @@ class Counted(client.Client):
 
     def ask(self, method, path, body=None, key=None):
         status, answer = super().ask(method, path, body, key)
-        self.tally.note(method, path, key, status, answer)
+        self.tally.note(method, path, key, status, answer if status else self.trouble)
         return status, answer
+
+
+def is_ready(one):
+    connection = http.client.HTTPConnection(one.host, one.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 class Site(stage.Stage):
@@ -164,7 +177,12 @@ class Trial:
 
     def cut_node(self):
         host = self.site.node_hosts[0]
-        failed = self.lose_node("a node's network was cut", lambda _: host.cut(), lambda _: host.mend())
+
+        def mend(victim):
+            host.mend()
+            processes.wait_until(lambda: is_ready(victim), STALL_S)
+
+        failed = self.lose_node("a node's network was cut", lambda _: host.cut(), mend)
         tap.check("a cut network fails no more than what was under way", len(failed) <= len(self.work.threads), failed)
 
     def lose_redis(self):
@@ -180,17 +198,17 @@ class Trial:
             self.work_on()
         tap.check_none("no request fails without Redis", [text for _, text in self.tally.since(mark)])
 
-    def message_while_away(self):
-        """What a client is told while there is no primary."""
-        mine = client.Client(self.site.balancers, self.work.token)
+    def says_while_away(self, around, code):
+        """What a client of that balancer is told while there is no primary; it says one thing first, and another later."""
+        mine = client.Client([around], self.work.token)
 
         def attempt():
-            status, answer = mine.ask("GET", "/agents")
-            return answer if status == 503 else None
+            answer = mine.ask("GET", "/agents")[1]
+            return answer if answer and answer.get("code") in code else None
 
-        answer = processes.wait_until(attempt, STALL_S, 0.05) or {}
+        answer = processes.wait_until(attempt, SAID_S, 0.05)
         mine.close()
-        return answer.get("detail", "")
+        return answer
 
     def lose_primary(self):
         begun = time.monotonic()
@@ -198,8 +216,11 @@ class Trial:
             self.site.database_hosts[0].cut()
         else:
             self.site.cluster.process.kill()
-        said = self.message_while_away()
-        tap.check("while there is no primary the clients are told so", "database" in said, said)
+        said = [self.says_while_away(one, AWAY) for one in self.site.balancers]
+        tap.check("while there is no primary every client is told so as a problem document", all(said), said)
+        if stage.FULL:
+            said = [self.says_while_away(one, ["unreachable"]) for one in self.site.balancers]
+            tap.check("so it is by balancers that have no node left", all(said), said)
         promoted = time.monotonic()
         self.site.standby.promote()
         self.await_service(promoted)

@@ -34,6 +34,7 @@ class Client:
 
     def __init__(self, nodes, token=None, on_write=None):
         self.nodes, self.token, self.on_write, self.connections, self.avoided = nodes, token, on_write, {}, {}
+        self.trouble = ""  # why the last request had no answer
 
     def ask(self, method, path, body=None, key=None):
         """(status, answer) from any node; key is sent as Idempotency-Key."""
@@ -56,7 +57,8 @@ class Client:
             del self.connections[target]
             self.avoided[target] = asked + AVOID_S
             return NOT_SENT, None
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError) as trouble:
+            self.trouble = f"{target.host}: {trouble!r}"
             self.connections.pop(target).close()
             return None, None
         if self.on_write and wrote(answer.status, found):
