@@ -30,9 +30,12 @@ order_is_gone(const struct master *master, int order)
 	return true;
 }
 
+/* Balancers are told first, and need time to look: until then nothing changes but /readyz and "Connection: close". */
 void
 stop_begin(struct master *master)
 {
+	int64_t delay_s = master->phase == MASTER_UP ? master->now->config->drain_delay_s : 0;
+
 	notify_send("STOPPING=1\nSTATUS=finishing what is in flight");
 	(void)!state_write(master->folder, "url", NULL);
 	(void)!state_write(master->folder, "metrics_url", NULL);
@@ -40,13 +43,20 @@ stop_begin(struct master *master)
 		atomic_store(&master->heritage.board->draining, true);
 	master->phase = MASTER_STOPPING;
 	master->stop_order = -1;
-	/* The last holders of the socket are the workers, which take what is in its queue and close it. */
-	if (master->next)
-		edition_close(master->next, master->now);
-	edition_close(master->now, NULL);
+	master->stop_deadline_us = clock_steady_us() + delay_s * 1000000;
 	if (master->upgrade_check)
 		kill(master->upgrade_check, SIGKILL);
 	log_info("master", "stopping");
+}
+
+/* The last holders of the sockets are the workers, which take what is in their queues and close them. */
+static void
+close_sockets(struct master *master)
+{
+	if (master->next)
+		edition_close(master->next, master->now);
+	if (master->now)
+		edition_close(master->now, NULL);
 }
 
 void
@@ -55,6 +65,11 @@ stop_continue(struct master *master)
 	int64_t now_us = clock_steady_us();
 	int64_t grace_s;
 
+	if (master->stop_order < 0) {
+		if (now_us < master->stop_deadline_us)
+			return;
+		close_sockets(master);
+	}
 	while (master->stop_order < 0 || order_is_gone(master, master->stop_order)) {
 		if (++master->stop_order >= SERVICE_COUNT) {
 			master->phase = MASTER_STOPPED;

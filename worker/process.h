@@ -82,6 +82,9 @@ struct worker {
 	int64_t now_us; /* wall clock at the last turn: for Date and tokens */
 };
 
+/* The node is on its way out, or this process: who asks again should do so elsewhere. */
+bool worker_is_leaving(const struct worker *worker);
+
 /* wakeup.c: begins to hear of marks on the node's ready board. */
 void wakeup_start(struct worker *worker);
 void wakeup_stop(struct worker *worker);

@@ -244,7 +244,7 @@ write_head(struct request *request, bool has_type)
 	if (request->retry_after_s)
 		request_add_header(request, "Retry-After",
 		                   slice_of(arena_printf(&request->arena, "%lld", (long long)request->retry_after_s)));
-	if (conn->worker->draining)
+	if (worker_is_leaving(conn->worker))
 		request->close = true;
 	http_write_status(out, request->status, request->worker->now_us);
 	http_write_header(out, "X-Request-Id", request->id);

@@ -52,6 +52,12 @@ leave(struct worker *worker)
 	event_base_loopbreak(worker->base);
 }
 
+bool
+worker_is_leaving(const struct worker *worker)
+{
+	return worker->draining || atomic_load(&worker->heritage->board->draining);
+}
+
 /* No new connections, idle ones closed, waits ended; what is at work finishes. */
 static void
 start_draining(struct worker *worker)

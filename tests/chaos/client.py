@@ -34,6 +34,7 @@ class Client:
 
     def __init__(self, nodes, token=None, on_write=None):
         self.nodes, self.token, self.on_write, self.connections, self.avoided = nodes, token, on_write, {}, {}
+        self.trouble = ""  # why the last request had no answer
 
     def ask(self, method, path, body=None, key=None):
         """(status, answer) from any node; key is sent as Idempotency-Key."""
@@ -43,21 +44,22 @@ class Client:
             headers["Idempotency-Key"] = key
         asked = time.monotonic()
         try:
-            connection = self.connections.get(target.port)
+            connection = self.connections.get(target)
             if not connection:
-                connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=20)
-                self.connections[target.port] = connection
+                connection = http.client.HTTPConnection(target.host, target.port, timeout=20)
+                self.connections[target] = connection
                 connection.connect()
             connection.request(method, "/api/v1" + path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read()
             found = json.loads(text) if text else None
         except ConnectionRefusedError:
-            del self.connections[target.port]
-            self.avoided[target.port] = asked + AVOID_S
+            del self.connections[target]
+            self.avoided[target] = asked + AVOID_S
             return NOT_SENT, None
-        except (OSError, http.client.HTTPException, ValueError):
-            self.connections.pop(target.port).close()
+        except (OSError, http.client.HTTPException, ValueError) as trouble:
+            self.trouble = f"{target.host}: {trouble!r}"
+            self.connections.pop(target).close()
             return None, None
         if self.on_write and wrote(answer.status, found):
             self.on_write(target, asked)
@@ -65,7 +67,7 @@ class Client:
 
     def _choose(self):
         now = time.monotonic()
-        return random.choice([node for node in self.nodes if self.avoided.get(node.port, 0) <= now] or self.nodes)
+        return random.choice([node for node in self.nodes if self.avoided.get(node, 0) <= now] or self.nodes)
 
     def insist(self, method, path, body=None, key=None):
         """Asks until there is a certain answer, at any node; only for what may be asked twice."""

@@ -1,6 +1,6 @@
 """cluster.py - a PostgreSQL of the test's own, that may be killed and comes up again with all that it had committed.
 
-It listens on a unix socket only. fsync is off: a killed process loses nothing that the kernel has, and these tests
+It listens on a unix socket, and on an address only if it is given one. fsync is off: a killed process loses nothing that the kernel has, and these tests
 never take the machine's power.
 """
 
@@ -37,12 +37,25 @@ def owner():
 
 
 class Cluster:
-    def __init__(self, folder):
+    """host: an address whose whole network it trusts; prefix: words before the command, which bring it there."""
+
+    def __init__(self, folder, host="", prefix=()):
         self.bin, self.folder, self.owner, self.process = find_programs(), folder, owner(), None
+        self.host, self.prefix = host, list(prefix)
         os.mkdir(folder, 0o711)
         if self.owner:
             os.chown(folder, self.owner["user"], self.owner["group"])
+        if self.prefix and self.owner:
+            # Where these words lead only root can go, so the user changes behind them.
+            ids = (f"--reuid={self.owner['user']}", f"--regid={self.owner['group']}")
+            self.prefix, self.owner = [*self.prefix, "setpriv", *ids, "--clear-groups", "--pdeathsig", "QUIT"], {}
         self.log = open(f"{folder}/log", "wb")
+        self.make()
+        self.start()
+        self.prepare()
+
+    def make(self):
+        """The data."""
         self._run(
             "initdb",
             "--no-sync",
@@ -55,20 +68,27 @@ class Cluster:
             "UTF8",
             "--locale=C.UTF-8",
             "-D",
-            f"{folder}/data",
+            f"{self.folder}/data",
         )
-        self.start()
+        if self.host:
+            with open(f"{self.folder}/data/pg_hba.conf", "a", encoding="ascii") as file:
+                file.write("host all all samenet trust\nhost replication all samenet trust\n")
+
+    def prepare(self):
         # As in production: no superuser, so that row level security holds.
-        roles = ["CREATE ROLE agentd LOGIN", "ALTER DATABASE postgres OWNER TO agentd"]
-        self._run("psql", "-Xqh", folder, "-U", "postgres", "-d", "postgres", *(f"-c{sql}" for sql in roles))
+        self.order("CREATE ROLE agentd LOGIN", "ALTER DATABASE postgres OWNER TO agentd")
 
     def _options(self):
         return {"cwd": self.folder, "stdout": self.log, "stderr": self.log, **self.owner}
 
     def _run(self, name, *arguments):
-        subprocess.run(
-            [f"{self.bin}/{name}", *arguments], stdin=subprocess.DEVNULL, check=True, timeout=START_S, **self._options()
-        )
+        command = [*self.prefix, f"{self.bin}/{name}", *arguments]
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=START_S, **self._options())
+
+    def order(self, *statements):
+        """As the superuser."""
+        where = ("-Xqh", self.folder, "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1")
+        self._run("psql", *where, *(f"-c{sql}" for sql in statements))
 
     @property
     def url(self):
@@ -81,13 +101,14 @@ class Cluster:
             if self.process is None or self.process.poll() is not None:
                 self.process = processes.start(
                     [
+                        *self.prefix,
                         f"{self.bin}/postgres",
                         "-D",
                         f"{self.folder}/data",
                         "-k",
                         self.folder,
                         "-c",
-                        "listen_addresses=",
+                        f"listen_addresses={self.host}",
                         "-c",
                         "max_connections=200",
                         "-c",
@@ -126,7 +147,7 @@ class Cluster:
         self.start()
         return True
 
-    def query(self, sql):
+    def query(self, sql, user="agentd"):
         """The rows of a SELECT as lists of texts; NULL is None. The values may hold no tab, newline or backslash.
 
         Asked again while the cluster recovers from a kill.
@@ -139,7 +160,7 @@ class Cluster:
             "-h",
             self.folder,
             "-U",
-            "agentd",
+            user,
             "-d",
             "postgres",
             "-c",

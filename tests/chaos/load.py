@@ -33,8 +33,8 @@ CONDITIONS = {
 class Load:
     """with Load(...): it runs. stop_creating() and stop() end it in two steps."""
 
-    def __init__(self, nodes, ledger, creators=3, agents=6):
-        self.nodes, self.ledger = nodes, ledger
+    def __init__(self, nodes, ledger, creators=3, agents=6, make_client=client.Client):
+        self.nodes, self.ledger, self.make_client = nodes, ledger, make_client
         self.token = client.login(nodes)
         self.numbers = itertools.count(1)
         self.creating, self.working, self.troubles = True, True, []
@@ -60,7 +60,7 @@ class Load:
 
     def _thread(self, loop, number):
         def run():
-            mine = client.Client(self.nodes, self.token, self.ledger.note_write)
+            mine = self.make_client(self.nodes, self.token, self.ledger.note_write)
             try:
                 loop(mine, f"agent-{number}")
             except Exception as trouble:  # a thread that dies in silence would prove nothing

@@ -13,12 +13,16 @@ SECRET = "a-secret-of-these-tests-that-all-nodes-share"
 
 
 class Node:
-    def __init__(self, number, folder, database_url, **settings):
+    """prefix: words before the command, which bring it to the place where it can listen on host."""
+
+    def __init__(self, number, folder, database_url, host="127.0.0.1", prefix=(), **settings):
         self.number, self.folder, self.process, self.port = number, folder, None, None
+        self.host, self.prefix = host, list(prefix)
         os.mkdir(folder, 0o755)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTD")}
         self.environment.update(
             AGENTD_ENV="testing",
+            AGENTD_HOST=host,
             AGENTD_PORT="0",
             AGENTD_WORKERS="2",
             AGENTD_STATE_DIR=f"{folder}/state",
@@ -39,7 +43,7 @@ class Node:
         if os.path.exists(f"{self.folder}/state/url"):
             os.unlink(f"{self.folder}/state/url")
         self.process = processes.start(
-            [os.environ["AGENTD"]], "TERM", env=self.environment, stderr=self.log, cwd=self.folder
+            [*self.prefix, os.environ["AGENTD"]], "TERM", env=self.environment, stderr=self.log, cwd=self.folder
         )
 
     def wait_ready(self):
@@ -53,7 +57,7 @@ class Node:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
@@ -75,15 +79,19 @@ class Node:
             processes.send(pid, signal.SIGKILL)
         self.process.wait()
 
-    def stop(self):
+    def end(self):
         """The exit status, and the processes that are left; None if it had to be killed or was not running."""
         if not self.alive():
-            self.log.close()
             return None, []
         known = self.children()
         status = processes.end(self.process, signal.SIGTERM, 30)
-        self.log.close()
         return status, [pid for pid in known if processes.title(pid).startswith("agentd: ")]
+
+    def stop(self):
+        """The same, for good."""
+        found = self.end()
+        self.log.close()
+        return found
 
     def own_deaths(self):
         """What the log tells of processes that ended by anything but our SIGKILL."""

@@ -41,6 +41,11 @@ class Stage:
         else:
             self.cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
         os.chmod(self.folder, 0o755)
+        self.build_around(with_proxy)
+        self.add_nodes(nodes, **settings)
+
+    def build_around(self, with_proxy):
+        """What nodes need; sets cluster and database_url."""
         self.cluster = cluster.Cluster(f"{self.folder}/cluster")
         self.cleanup.callback(self.cluster.stop)
         url = self.cluster.url
@@ -49,13 +54,15 @@ class Stage:
             self.cleanup.callback(self.proxy.stop)
             url = self.proxy.url
         self.database_url = url
-        self.add_nodes(nodes, **settings)
+
+    def make_node(self, number, **settings):
+        return node.Node(number, f"{self.folder}/node{number}", self.database_url, **settings)
 
     def add_nodes(self, count, **settings):
         """Starts so many more, until they serve."""
         first = len(self.nodes)
         for number in range(first + 1, first + count + 1):
-            self.nodes.append(node.Node(number, f"{self.folder}/node{number}", self.database_url, **settings))
+            self.nodes.append(self.make_node(number, **settings))
         for one in self.nodes[first:]:
             self.cleanup.callback(one.stop)
             one.start()

@@ -11,11 +11,15 @@ import socket
 import processes
 
 START_S = 30
+PORT = 6379
 
 
 class Store:
-    def __init__(self, folder):
+    """With a host it listens there too; prefix: words before the command, which bring it there."""
+
+    def __init__(self, folder, host="", prefix=()):
         self.folder, self.path, self.process = folder, f"{folder}/socket", None
+        self.host, self.prefix = host, list(prefix)
         # Debian's server is one program under several names; the package redis-tools has it.
         self.program = shutil.which("redis-server") or shutil.which("redis-check-rdb")
         if not self.program:
@@ -25,13 +29,14 @@ class Store:
 
     @property
     def url(self):
-        return f"unix://{self.path}"
+        return f"redis://{self.host}:{PORT}" if self.host else f"unix://{self.path}"
 
     def start(self):
         """Until it answers."""
-        arguments = ["--port", "0", "--unixsocket", self.path, "--unixsocketperm", "777", "--save", "", "--dir", self.folder]
+        network = ["--bind", self.host, "--port", str(PORT), "--protected-mode", "no"] if self.host else ["--port", "0"]
+        arguments = [*network, "--unixsocket", self.path, "--unixsocketperm", "777", "--save", "", "--dir", self.folder]
         self.process = processes.start(
-            ["bash", "-c", 'exec -a redis-server "$@"', "bash", self.program, *arguments],
+            [*self.prefix, "bash", "-c", 'exec -a redis-server "$@"', "bash", self.program, *arguments],
             "KILL",
             stdout=self.log,
             stderr=self.log,
