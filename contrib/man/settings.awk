@@ -13,7 +13,7 @@ function fill(text,    words, count, i, line) {
 	count = split(roff(text), words, " ")
 	line = ""
 	for (i = 1; i <= count; i++) {
-		if (line != "" && length(line) + length(words[i]) > 76) {
+		if (line != "" && length(line) + length(words[i]) > 70) {
 			print line
 			line = ""
 		}
