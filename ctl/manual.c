@@ -3,16 +3,27 @@
 
 #include "help.h"
 
-/* Text of a roff document: what would be a request or an escape is made harmless. */
+enum { LINE_WIDTH = 70, NO_WIDTH = 100000 };
+
+/*
+ * Text of a roff document: what would be a request or an escape is made harmless. A line goes on in the next one at the
+ * first space from width on, which changes nothing where lines are filled.
+ */
 static void
-print_text(FILE *out, const char *text)
+print_wrapped(FILE *out, const char *text, size_t width)
 {
+	const char *line = text;
 	bool begins = true;
 
 	for (; *text; text++) {
 		if (begins && (*text == '.' || *text == '\''))
 			fputs("\\&", out);
-		begins = *text == '\n';
+		begins = *text == '\n' || (*text == ' ' && (size_t)(text - line) + strcspn(text + 1, " \n") >= width);
+		if (begins) {
+			line = text + 1;
+			fputc('\n', out);
+			continue;
+		}
 		if (*text == '\\')
 			fputs("\\e", out);
 		else if (*text == '-')
@@ -22,6 +33,18 @@ print_text(FILE *out, const char *text)
 		else
 			fputc(*text, out);
 	}
+}
+
+static void
+print_text(FILE *out, const char *text)
+{
+	print_wrapped(out, text, NO_WIDTH);
+}
+
+static void
+print_filled(FILE *out, const char *text)
+{
+	print_wrapped(out, text, LINE_WIDTH);
 }
 
 /* Paragraphs are filled; lines that begin with spaces (examples) stay lines of their own. */
@@ -38,7 +61,7 @@ print_lines(FILE *out, const char *text)
 			fputs(in_example ? ".fi\n" : ".nf\n", out);
 		in_example = *line == ' ';
 		fputs(len ? "" : ".PP", out);
-		print_text(out, line);
+		(in_example ? print_text : print_filled)(out, line);
 		fputc('\n', out);
 		free(line);
 		text += len + (text[len] == '\n');
@@ -61,7 +84,7 @@ print_option(FILE *out, enum option_id id)
 		print_text(out, spec->value);
 	}
 	fputc('\n', out);
-	print_text(out, spec->doc);
+	print_filled(out, spec->doc);
 	fputc('\n', out);
 }
 
@@ -75,7 +98,7 @@ print_command(FILE *out, const struct command *command)
 		print_text(out, command->args);
 	}
 	fputc('\n', out);
-	print_text(out, command->doc);
+	print_filled(out, command->doc);
 	fputs(".\n", out);
 	if (command->more) {
 		fputs(".PP\n", out);
@@ -93,7 +116,7 @@ print_rows(FILE *out, const char *title, const struct help_row *rows)
 		fputs(".TP\n.B ", out);
 		print_text(out, rows->name);
 		fputc('\n', out);
-		print_text(out, rows->doc);
+		print_filled(out, rows->doc);
 		fputc('\n', out);
 	}
 }
@@ -101,12 +124,12 @@ print_rows(FILE *out, const char *title, const struct help_row *rows)
 void
 manual_print(FILE *out)
 {
-	fputs(".TH AGENTCTL 1 \"\" \"agentd " PACKAGE_VERSION "\" \"User Commands\"\n"
+	fputs(".TH AGENTCTL 1 " PACKAGE_DATE " \"agentd " PACKAGE_VERSION "\" \"User Commands\"\n"
 	      ".SH NAME\nagentctl \\- see and steer a server of agentd, and be an agent of it\n"
 	      ".SH SYNOPSIS\n.B agentctl\n.I COMMAND\n[\\fIOPTION\\fR]...\n"
-	      ".SH DESCRIPTION\nData goes to standard output, everything else to standard error. Colour and redrawn "
-	      "progress\n"
-	      "are for terminals only. Secrets never stand in arguments.\n.SH COMMANDS\n",
+	      ".SH DESCRIPTION\nData goes to standard output, everything else to standard error.\n"
+	      "Colour and redrawn progress are for terminals only. Secrets never stand in\n"
+	      "arguments.\n.SH COMMANDS\n",
 	      out);
 	for (int i = 0; i < command_group_count; i++)
 		for (const struct command *command = command_groups[i].commands; command->name; command++)
@@ -118,6 +141,7 @@ manual_print(FILE *out)
 	print_rows(out, "ENVIRONMENT", help_environment);
 	print_rows(out, "EXIT STATUS", help_exits);
 	fputs(".SH FILES\n.TP\n.B ~/.config/agentctl/config.json\n"
-	      "contexts: servers and the keys for them. It is refused when others can read it.\n",
+	      "contexts: servers and the keys for them. It is refused when others can read it.\n"
+	      ".SH SEE ALSO\n.BR agentd (8),\n.BR agentd.env (5)\n",
 	      out);
 }

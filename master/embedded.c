@@ -254,7 +254,8 @@ embedded_exec(const struct embedded *embedded)
 	       "unix_socket_permissions=0700", "-c", connections, "-c", "shared_buffers=128MB", "-c", "wal_level=minimal",
 	       "-c", "max_wal_senders=0", "-c", durable ? "fsync=on" : "fsync=off", "-c", "log_min_messages=warning", "-c",
 	       "log_destination=stderr", "-c", "logging_collector=off", "-c", "max_wal_size=2GB", "-c",
-	       "checkpoint_completion_target=0.9", (char *)NULL, environment);
+	       /* Statements are short, and memory that is written and then run is refused under systemd. */
+	       "checkpoint_completion_target=0.9", "-c", "jit=off", (char *)NULL, environment);
 	fprintf(stderr, "agentd: cannot run %s: %s\n", program, strerror(errno));
 }
 

@@ -154,7 +154,7 @@ print_help(FILE *out)
 	      "usage: agentd [--embedded] [COMMAND ...]\n\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_LENGTH(commands); i++)
-		fprintf(out, "  %-8s %-30s %s\n", commands[i].name, commands[i].arguments, commands[i].doc);
+		fprintf(out, "  %-8s %-30s  %s\n", commands[i].name, commands[i].arguments, commands[i].doc);
 	fputs("\n  --embedded  use a private PostgreSQL under AGENTD_STATE_DIR (the default in development and testing)\n"
 	      "  --version, --help\n\n"
 	      "Settings come from the environment: AGENTD_ENV=development|testing|staging|production and AGENTD_*;\n"
