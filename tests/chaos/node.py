@@ -1,9 +1,11 @@
 """node.py - one agentd on loopback, whose processes may be killed one by one or all at once."""
 
+import json
 import os
 import random
 import re
 import signal
+import subprocess
 
 import processes
 
@@ -13,10 +15,14 @@ SECRET = "a-secret-of-these-tests-that-all-nodes-share"
 
 
 class Node:
-    """prefix: words before the command, which bring it to the place where it can listen on host."""
+    """
+    prefix: words before the command, which bring it to the place where it can listen on host; program: what is run
+    instead of AGENTD's.
+    """
 
-    def __init__(self, number, folder, database_url, host="127.0.0.1", prefix=(), **settings):
+    def __init__(self, number, folder, database_url, host="127.0.0.1", prefix=(), program=None, **settings):
         self.number, self.folder, self.process, self.port = number, folder, None, None
+        self.program = program or os.environ["AGENTD"]
         self.host, self.prefix = host, list(prefix)
         os.mkdir(folder, 0o755)
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTD")}
@@ -43,7 +49,7 @@ class Node:
         if os.path.exists(f"{self.folder}/state/url"):
             os.unlink(f"{self.folder}/state/url")
         self.process = processes.start(
-            [*self.prefix, os.environ["AGENTD"]], "TERM", env=self.environment, stderr=self.log, cwd=self.folder
+            [*self.prefix, self.program], "TERM", env=self.environment, stderr=self.log, cwd=self.folder
         )
 
     def wait_ready(self):
@@ -54,6 +60,13 @@ class Node:
                 raise SystemExit(f"node {self.number} did not start: {file.read()[-2000:]}")
         with open(url, encoding="ascii") as file:
             self.port = int(file.read().strip().rsplit(":", 1)[1])
+
+    def status(self):
+        """What `agentd status` says of the processes."""
+        asked = subprocess.run(
+            [self.program, "status", "--json"], env=self.environment, cwd=self.folder, capture_output=True, check=False
+        )
+        return json.loads(asked.stdout) if asked.returncode == 0 else {"processes": [], "error": asked.stderr.decode()}
 
     @property
     def url(self):
