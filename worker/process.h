@@ -63,6 +63,7 @@ struct worker {
 	struct pulse *pulse;
 	struct tls *tls; /* NULL: plain HTTP */
 	struct cidr_list trusted; /* proxies that are believed */
+	struct event *start_event; /* until it accepts */
 	struct event *accept_event;
 	struct event *accept_retry;
 	struct event *metrics_event; /* NULL: no metrics port */

@@ -44,7 +44,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 128 };
+enum { TICK_US = 100000, START_US = 5000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 128 };
 
 static void
 leave(struct worker *worker)
@@ -161,10 +161,54 @@ look_at_certificate(struct worker *worker)
 	}
 }
 
+/* Without a database there is still /livez, and 503 is better than no answer: after a while it accepts all the same. */
+static void
+look_at_readiness(struct worker *worker)
+{
+	if (worker->draining)
+		return;
+	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
+	    quota_settled(worker->quota) && settings_loaded(worker->settings))
+		tell_ready(worker);
+	if (!worker->accepting && (worker->ready_told || clock_steady_us() - worker->started_us > PATIENCE_US))
+		accept_start(worker);
+}
+
+/* Whoever takes the place of a dead process is waited for: it looks more often until it accepts. */
+static void
+on_start(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval again = {.tv_usec = START_US};
+	struct worker *worker = arg;
+
+	(void)fd;
+	(void)what;
+	changes_tick(worker->changes);
+	settings_tick(worker->settings);
+	look_at_readiness(worker);
+	if (!worker->accepting && !worker->draining)
+		event_add(worker->start_event, &again);
+}
+
+static void
+keep_house(struct worker *worker, int64_t now_us)
+{
+	static unsigned ticks;
+
+	if (++ticks % FLUSH_TICKS == 0 || worker->draining) {
+		key_cache_flush(worker->keys);
+		agents_seen_flush(worker->agents);
+		if (worker->tls)
+			look_at_certificate(worker);
+		refusals_flush(worker->refusals, now_us, worker->draining);
+	}
+	if (ticks % FORGET_TICKS == 0)
+		revocations_forget(worker->revocations, worker->now_us);
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
-	static unsigned ticks;
 	struct worker *worker = arg;
 	int64_t now_us = clock_mono_us();
 
@@ -183,24 +227,10 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	waiters_tick(worker->waiters, now_us);
 	follow_tick(worker->follow, now_us);
 	tenant_bounds_tick(worker->bounds);
-	if (++ticks % FLUSH_TICKS == 0 || worker->draining) {
-		key_cache_flush(worker->keys);
-		agents_seen_flush(worker->agents);
-		if (worker->tls)
-			look_at_certificate(worker);
-		refusals_flush(worker->refusals, now_us, worker->draining);
-	}
-	if (ticks % FORGET_TICKS == 0)
-		revocations_forget(worker->revocations, worker->now_us);
+	keep_house(worker, now_us);
 	quota_tick(worker->quota);
 	measure_tick(worker);
-	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
-	    quota_settled(worker->quota) && settings_loaded(worker->settings) && !worker->draining)
-		tell_ready(worker);
-	/* Without a database there is still /livez, and 503 is better than no answer. */
-	if (!worker->accepting && !worker->draining &&
-	    (worker->ready_told || clock_steady_us() - worker->started_us > PATIENCE_US))
-		accept_start(worker);
+	look_at_readiness(worker);
 	if (!worker->draining)
 		return;
 	conn_drain(worker);
@@ -386,9 +416,9 @@ tear_down(struct worker *worker)
 int
 worker_main(const struct heritage *heritage)
 {
-	static const struct timeval tick = {.tv_usec = TICK_US};
+	static const struct timeval tick = {.tv_usec = TICK_US}, start = {.tv_usec = START_US};
 	struct worker worker = {.heritage = heritage, .config = heritage->config};
-	struct event *events[4];
+	struct event *events[5];
 
 	worker.slot = &heritage->board->slots[heritage->slot];
 	worker.base = event_base_new();
@@ -412,6 +442,7 @@ worker_main(const struct heritage *heritage)
 	events[1] = add_event(&worker, heritage->lifeline_fd, EV_READ | EV_PERSIST, on_lifeline, NULL);
 	events[2] = add_event(&worker, -1, EV_PERSIST, on_tick, &tick);
 	events[3] = add_event(&worker, SIGUSR1, EV_SIGNAL | EV_PERSIST, on_reopen, NULL);
+	events[4] = worker.start_event = add_event(&worker, -1, 0, on_start, &start);
 	event_base_dispatch(worker.base);
 	tear_down(&worker);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
