@@ -74,6 +74,7 @@ void deadlines_run(struct keeper *keeper, struct duty *duty); /* deadlines.c */
 void schedules_run(struct keeper *keeper, struct duty *duty); /* schedules.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
+void gauges_run(struct keeper *keeper, struct duty *duty);   /* gauges.c */
 void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
 void archive_tasks_run(struct keeper *keeper, struct duty *duty); /* archive.c */
 void archive_workflows_run(struct keeper *keeper, struct duty *duty);

@@ -40,10 +40,11 @@ counted(void *arg, const struct slice *values, const struct db_result *result)
 {
 	struct round *round = arg;
 
-	(void)values;
 	duty_note(round->duty, result);
 	if (result->status != DB_OK || !result->count || !slice_is(db_get(result, 0, "moved"), "t"))
 		round->lost = true;
+	else
+		tally_measure(values[db_param(QUERY_METRICS_COUNT, "counts")]);
 	leave(round);
 }
 

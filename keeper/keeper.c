@@ -15,6 +15,7 @@
 #include "log.h"
 #include "process_usage.h"
 #include "settings.h"
+#include "tally.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -30,6 +31,7 @@ static struct duty duties[] = {
     {.name = "schedules", .run = schedules_run},
     {.name = "unpark", .run = unpark_run},
     {.name = "nodes", .run = nodes_run, .pause_ms = 2000},
+    {.name = "gauges", .run = gauges_run, .pause_ms = 5000},
     {.name = "archive tasks", .run = archive_tasks_run},
     {.name = "archive workflows", .run = archive_workflows_run},
     {.name = "partitions", .run = partitions_run, .pause_ms = 1000},
@@ -142,6 +144,7 @@ keeper_main(const struct heritage *heritage)
 	struct event *events[4];
 
 	INVARIANT(keeper.base);
+	tally_name_events();
 	keeper.relay = relay_new(keeper.base, heritage);
 	options.listen = !options.pooled ? "agentd_ready" : NULL;
 	options.notified = relay_hear;

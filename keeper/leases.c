@@ -6,6 +6,7 @@
  */
 #include "duty.h"
 #include "log.h"
+#include "metrics.h"
 
 struct expiry {
 	struct duty *duty;
@@ -33,6 +34,7 @@ settled(void *arg, const struct db_result *result)
 	struct candidate *candidate = arg;
 
 	if (result->status == DB_OK && result->count && slice_is(db_get(result, 0, "_result"), "ok")) {
+		metrics_add(METRIC_LEASES_EXPIRED, 0, 1);
 		log_info("keeper", "lease expired", LOG_TEXT("task", candidate->texts[1]),
 		         LOG_TEXT("epoch", candidate->texts[2]), LOG_SLICE("status", db_get(result, 0, "status")));
 		settle_follow(&candidate->expiry->duty->keeper->settler, slice_of(candidate->texts[0]),

@@ -4,6 +4,7 @@
 #include "event_items.h"
 #include "json_read.h"
 #include "json_write.h"
+#include "metrics.h"
 
 #include <uthash.h>
 
@@ -282,6 +283,28 @@ write_agent(struct json_writer *writer, const struct agent *agent)
 		json_write_member_text(writer, "settled_at", agent->settled_at);
 	json_write_member_text(writer, "changed_at", agent->changed_at);
 	json_write_object_close(writer);
+}
+
+void
+tally_name_events(void)
+{
+	INVARIANT(ARRAY_LENGTH(columns) <= METRICS_MAX_EVENT);
+	for (int i = 0; i < COUNTS; i++)
+		if (i != TASKS_TIMED && i != TASKS_MS)
+			metrics_name(METRICS_LABEL_EVENT, i, columns[i]);
+}
+
+void
+tally_measure(struct slice counts)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct json json;
+	struct json_error error;
+
+	if (json_parse(&arena, counts, &json, &error))
+		for (int i = 0; i < COUNTS; i++)
+			metrics_add(METRIC_WORK, i, MAX(number_of(&json, 0, columns[i]), 0));
+	arena_reset(&arena);
 }
 
 struct slice

@@ -18,6 +18,9 @@ void tally_free(struct tally *tally);
 void tally_add(struct tally *tally, struct slice items, struct slice at);
 /* {"tasks_created": n, ...}: columns of tenant_stats. Valid until the tally is freed, as are the others. */
 struct slice tally_counts(struct tally *tally);
+/* The same for the metrics: names the events, and adds what such a text says. */
+void tally_name_events(void);
+void tally_measure(struct slice counts);
 /* [{"agent_id": ..., "leased": n, ...}, ...]: columns of agent_stats. */
 struct slice tally_agents(struct tally *tally);
 /* ["<id>", ...]: the workflows that completed or failed; how long they took stands in their rows. */

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "config.h"
 #include "crypto.h"
+#include "metrics.h"
 
 #include <event2/event.h>
 
@@ -21,6 +22,11 @@ command_end(struct cache_command *command, const struct cache_result *result)
 	cache_done *done = cache->freeing ? NULL : command->done;
 	void *arg = command->arg;
 
+	if (result->status == CACHE_OK)
+		metrics_observe(METRIC_REDIS_DURATION, 0,
+		                clock_steady_us() - (command->deadline_us - (int64_t)cache->options.timeout_ms * 1000));
+	else if (!cache->freeing)
+		metrics_add(METRIC_REDIS_FAILURES, 0, 1);
 	TAILQ_REMOVE(&cache->commands, command, entry);
 	cache->pending--;
 	free(command);
@@ -170,6 +176,7 @@ cache_new(struct event_base *base, const struct cache_options *options)
 	INVARIANT(cache->timer);
 	cache->link = (struct cache_link){.cache = cache, .due_us = now_us, .since_us = now_us};
 	cache->listener = (struct cache_link){.cache = cache, .listens = true, .due_us = now_us, .since_us = now_us};
+	metrics_set(METRIC_REDIS_UP, METRICS_OWN, 0);
 	/* From the loop, so that no callback runs before this has returned. */
 	cache_wake_at(cache, now_us);
 	return cache;

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "log.h"
+#include "metrics.h"
 #include "resolve.h"
 
 #include <arpa/inet.h>
@@ -102,6 +103,7 @@ link_move(struct cache_link *link, enum cache_link_state state, int64_t due_us)
 	link->since_us = clock_steady_us();
 	if (link->listens || cache->freeing)
 		return;
+	metrics_set(METRIC_REDIS_UP, METRICS_OWN, is_up);
 	if (is_up) {
 		cache->last_error[0] = '\0';
 		log_info("redis", "connected", LOG_TEXT("host", cache->options.address.host));
@@ -134,6 +136,7 @@ let_go(struct cache_link *link, const char *why)
 		resolve_cancel(link->resolve);
 	link->resolve = NULL;
 	if (!cache->freeing) {
+		metrics_add(METRIC_REDIS_LOSSES, 0, 1);
 		snprintf(cache->last_error, sizeof(cache->last_error), "%s", why);
 		/* Once, not at every attempt. */
 		if (first)

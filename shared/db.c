@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "db_private.h"
 #include "log.h"
+#include "metrics.h"
 
 #include <event2/event.h>
 #include <limits.h>
@@ -94,6 +95,7 @@ answer_without_rows(struct db *db, struct db_call *call, enum db_status status, 
 	                                       [DB_FULL] = "the disk of the database is full"};
 	struct db_result result = {.status = status, .sqlstate = "", .message = messages[status], .constraint = ""};
 
+	db_measure_failed(status);
 	if (status == DB_FAILED && execution) {
 		result.sqlstate = execution->sqlstate;
 		result.message = execution->message;
@@ -181,6 +183,7 @@ queue_again(struct db *db, struct db_execution *execution, bool alone)
 {
 	struct db_call *call;
 
+	metrics_add(METRIC_DB_RETRIES, 0, execution->count);
 	while ((call = TAILQ_LAST(&execution->calls, db_calls))) {
 		TAILQ_REMOVE(&execution->calls, call, entry);
 		call->alone = call->alone || alone;
@@ -221,6 +224,7 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 
 	if (execution->lane >= 0)
 		db->lanes[execution->lane].in_flight--;
+	db_measure_answered(execution);
 	if (status == DB_FAILED)
 		status = status_of(execution);
 	if (execution->lane >= 0)
@@ -278,8 +282,12 @@ take_calls(struct db *db, int lane)
 	const struct query *query = &query_table[lane % QUERY_COUNT];
 	int most = query->kind == QUERY_KIND_BATCH ? DB_BATCH_MAX : 1;
 	struct db_execution *execution = db_execution_new(lane);
+	int64_t patience_us = (int64_t)db->options.statement_timeout_ms * 1000;
 	size_t bytes = 0;
 	struct db_call *call;
+
+	execution->sent_us = clock_steady_us();
+	execution->deadline_us = execution->sent_us + patience_us;
 
 	while (execution->count < most && (call = db_queue_first(db, lane))) {
 		if (execution->count > 0 && (call->alone || bytes + call_bytes(query, call) > DB_BATCH_BYTES))
@@ -290,6 +298,7 @@ take_calls(struct db *db, int lane)
 			continue;
 		}
 		bytes += call_bytes(query, call);
+		db_measure_call(execution, execution->deadline_us - call->deadline_us);
 		TAILQ_INSERT_TAIL(&execution->calls, call, entry);
 		execution->then = call->then;
 		execution->count++;
@@ -300,8 +309,7 @@ take_calls(struct db *db, int lane)
 		db_execution_free(execution);
 		return NULL;
 	}
-	execution->sent_us = clock_steady_us();
-	execution->deadline_us = execution->sent_us + (int64_t)db->options.statement_timeout_ms * 1000;
+	db_measure_sent(execution);
 	return execution;
 }
 
@@ -403,6 +411,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	for (int lane = 0; lane < DB_LANES; lane++)
 		if (db->lanes[lane].queued)
 			fail_queue(db, lane, DB_TIMEOUT, now_us);
+	db_measure_pool(db, false);
 }
 
 struct db *
@@ -411,6 +420,7 @@ db_new(struct event_base *base, const struct db_options *options)
 	static const struct timeval interval = {.tv_usec = 50000};
 	struct db *db = mem_zero(sizeof(*db));
 
+	db_measure_init();
 	db->base = base;
 	db->options = *options;
 	db->url = mem_string(options->url);
@@ -437,6 +447,7 @@ db_free(struct db *db)
 {
 	struct db_call *call;
 
+	db_measure_pool(db, true);
 	for (int i = 0; i < db->options.pool_size; i++)
 		db_connection_free(&db->connections[i]);
 	db_queue_free(db);

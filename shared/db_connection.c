@@ -10,6 +10,7 @@
 #include "db_hosts.h"
 #include "db_private.h"
 #include "log.h"
+#include "metrics.h"
 
 #include <event2/event.h>
 
@@ -36,6 +37,7 @@ connection_move(struct db_connection *connection, enum db_connection_state state
 
 	connection->state = state;
 	if (state == DB_CONNECTION_UP) {
+		metrics_add(METRIC_DB_CONNECTS, 0, 1);
 		connection->backoff_ms = DB_BACKOFF_MIN_MS;
 		connection->db->last_error[0] = '\0';
 	}
@@ -68,6 +70,7 @@ connection_lose(struct db_connection *connection, enum db_status status, const c
 	snprintf(db->last_error, sizeof(db->last_error), "%s", why);
 	for (char *at = db->last_error; (at = strchr(at, '\n')); at++)
 		*at = at[1] ? ' ' : '\0';
+	metrics_add(METRIC_DB_LOSSES, 0, 1);
 	log_warning("database", "connection lost", LOG_TEXT("reason", db->last_error));
 	PQfinish(connection->conn);
 	connection->conn = NULL;

@@ -106,6 +106,7 @@ struct db {
 	uint64_t waiting[(DB_LANES + 63) / 64]; /* lanes that may have queued calls, as bits */
 	struct db_lines unused_lines;
 	int pending;
+	int told_up, told_busy, told_queued; /* of the gauges: this pool's share */
 	struct db_calls unused; /* call records to use again */
 	int64_t slow_us;        /* statements that take so long are logged; 0: none */
 	struct buf scratch;
@@ -152,6 +153,16 @@ void db_watch(const struct db *db, const struct db_execution *execution, enum db
 
 /* db_tenants.c: the value of agentd.tenants for an execution, with its NUL. */
 void db_tenants_write(const struct db_execution *execution, struct buf *out);
+
+/* db_measure.c */
+void db_measure_init(void);
+/* A call of the execution is on its way; waited_us: since it was asked for. */
+void db_measure_call(const struct db_execution *execution, int64_t waited_us);
+void db_measure_sent(const struct db_execution *execution);
+void db_measure_answered(const struct db_execution *execution);
+void db_measure_failed(enum db_status status);
+/* Brings the gauges up to date; at the end of a pool, to what they would be without it. */
+void db_measure_pool(struct db *db, bool gone);
 
 /* db_encode.c */
 struct db_encoded {

@@ -53,17 +53,34 @@ name_of(enum metrics_label label, int index)
 	return &memory->names[names_before(label) + index];
 }
 
+/* NULL ends a list. */
+static const struct {
+	enum metrics_label label;
+	const char *const *names;
+} known[] = {
+    {METRICS_LABEL_STATUS, (const char *const[]){"2xx", "3xx", "4xx", "5xx", NULL}},
+    {METRICS_LABEL_FAILURE, (const char *const[]){"refused", "unavailable", "timeout", "overloaded", "disk_full", NULL}},
+    {METRICS_LABEL_POLICY, (const char *const[]){"default", "tenant", "address", "login", "credential", NULL}},
+    {METRICS_LABEL_VERDICT, (const char *const[]){"admitted", "refused", NULL}},
+};
+
+static void
+name_labels(void)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+		for (int j = 0; known[i].names[j]; j++)
+			metrics_name(known[i].label, j, known[i].names[j]);
+}
+
 bool
 metrics_map(void)
 {
-	static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 	char name[16];
 
 	own = NULL;
 	snprintf(name, sizeof(name), "metrics %07x", (unsigned)(metrics_signature() & 0xfffffff));
 	memory = shared_memory_map(name, head_size() + AREAS * area_size(), NULL);
-	for (int i = 0; memory && i < (int)ARRAY_LENGTH(classes); i++)
-		metrics_name(METRICS_LABEL_STATUS, i, classes[i]);
+	name_labels();
 	return memory != NULL;
 }
 
@@ -205,6 +222,18 @@ metrics_set(enum metric metric, int index, int64_t value)
 
 	if (cell)
 		atomic_store_explicit(cell, value ^ METRICS_UNSET, memory_order_relaxed);
+}
+
+void
+metrics_change(enum metric metric, int index, int64_t by)
+{
+	_Atomic int64_t *cell = cell_of(metric, index);
+	int64_t now;
+
+	if (!cell || !by)
+		return;
+	now = atomic_load_explicit(cell, memory_order_relaxed) ^ METRICS_UNSET;
+	metrics_set(metric, index, (now == METRICS_UNSET ? 0 : now) + by);
 }
 
 void

@@ -24,8 +24,14 @@ struct buf;
 	LABEL(PROCESS, "process", 260)   \
 	LABEL(VERSION, "version", 1)     \
 	LABEL(ENDPOINT, "endpoint", 192) \
-	LABEL(STATUS, "status", 5)       \
-	LABEL(STAGE, "stage", 12)
+	LABEL(STATUS, "status", 4)       \
+	LABEL(STAGE, "stage", 12)        \
+	LABEL(FAMILY, "family", 48)      \
+	LABEL(FAILURE, "reason", 5)      \
+	LABEL(POLICY, "policy", 5)       \
+	LABEL(VERDICT, "verdict", 2)     \
+	LABEL(EVENT, "event", 16)        \
+	LABEL(ROLE, "role", 21)
 
 enum {
 #define METRICS_MAX(id, name, most) METRICS_MAX_##id = (most),
@@ -44,6 +50,17 @@ enum metrics_label {
 #undef METRICS_LABEL
 	    METRICS_LABEL_COUNT
 };
+
+/* Indices of labels that are named from the start. Of STATUS: hundreds - 2. */
+enum metrics_failure { METRICS_REFUSED, METRICS_UNAVAILABLE, METRICS_TIMEOUT, METRICS_OVERLOADED, METRICS_FULL };
+enum metrics_policy {
+	METRICS_POLICY_DEFAULT,
+	METRICS_POLICY_TENANT,
+	METRICS_POLICY_ADDRESS,
+	METRICS_POLICY_LOGIN,
+	METRICS_POLICY_CREDENTIAL
+};
+enum metrics_verdict { METRICS_ADMITTED, METRICS_TURNED_DOWN };
 
 enum metrics_type { METRICS_TYPE_COUNTER, METRICS_TYPE_GAUGE, METRICS_TYPE_LATEST, METRICS_TYPE_HISTOGRAM };
 enum metrics_unit { METRICS_UNIT_NUMBER, METRICS_UNIT_BYTES, METRICS_UNIT_SECONDS };
@@ -72,6 +89,8 @@ void metrics_end(int slot);
 void metrics_add(enum metric metric, int index, int64_t amount);
 void metrics_set(enum metric metric, int index, int64_t value);
 void metrics_observe(enum metric metric, int index, int64_t value);
+/* A gauge that several parts of a process have a share of. */
+void metrics_change(enum metric metric, int index, int64_t by);
 /* The gauge is not known any more. */
 void metrics_unset(enum metric metric, int index);
 /* The index of a metric with two labels; -1: out of bounds. */

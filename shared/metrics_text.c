@@ -196,7 +196,7 @@ is_idle(struct series *series, int first)
 	const struct metrics_row *row = series->row;
 	int64_t value, total = 0;
 
-	if (row->labels[0] != METRICS_LABEL_ENDPOINT)
+	if (row->labels[0] != METRICS_LABEL_ENDPOINT && row->labels[0] != METRICS_LABEL_FAMILY)
 		return false;
 	for (int second = 0; second < row->values[1]; second++) {
 		series->cell = row->at + (unsigned)(first * row->values[1] + second) * row->width;

@@ -56,6 +56,7 @@ struct query {
 	enum query_scope scope;
 	int gather_ms; /* between two executions at least: what comes meanwhile goes with the next; 0: no pause */
 	bool shared;   /* all calls of a batch get the same rows, which have no ordinal */
+	int family;    /* the file that it is in: index of query_families */
 };
 
 enum { QUERY_PARAMS_MAX = 32 };
@@ -71,6 +72,8 @@ struct query_migration {
 #include "query_names.h" /* enum query_id: QUERY_TASK_GET, ..., QUERY_COUNT */
 
 extern const struct query query_table[QUERY_COUNT];
+extern const char *const query_families[]; /* "task_lease" */
+extern const int query_family_count;
 extern const struct query_migration query_migrations[]; /* in order, from version 1 */
 extern const int query_migration_count;
 

@@ -71,6 +71,16 @@ function statement(sql, rest, name, cast, index_, i, n, done, list, seen) {
 	statements = statements "\t{" c_string(done rest) ",\n\t (const unsigned char[]){" (n ? list : "0") "}, " n "},\n"
 }
 
+# The number of a file's statements as a family.
+function family_of(file) {
+	sub(/\.sql$/, "", file)
+	if (!(file in family)) {
+		family[file] = family_count++
+		families = families "\t\"" file "\",\n"
+	}
+	return family[file]
+}
+
 function query_end(i, params) {
 	if (query == "")
 		return
@@ -86,8 +96,8 @@ function query_end(i, params) {
 			params = params sprintf("{\"%s\", QUERY_TYPE_%s}, ", param_name[i], param_type[i])
 		print "static const struct query_statement " query "_statements[] = {\n" statements "};"
 		printf "static const struct query_param %s_params[] = {%s{NULL, QUERY_TYPE_TEXT}};\n\n", query, params
-		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d, %d, QUERY_SCOPE_%s, %d, %s},\n", \
-			toupper(query), query, kind, query, param_count, query, statement_count, parallel, scope, gather, shared)
+		table = table sprintf("\t[QUERY_%s] = {\"%s\", QUERY_KIND_%s, %s_params, %d, %s_statements, %d, %d, QUERY_SCOPE_%s, %d, %s, %d},\n", \
+			toupper(query), query, kind, query, param_count, query, statement_count, parallel, scope, gather, shared, family_of(base_of_query))
 	}
 	query = ""
 }
@@ -148,6 +158,7 @@ macro != "" { macros[macro] = macros[macro] (macros[macro] == "" ? "" : "\n") $0
 	tenant_check()
 	query_end()
 	query = $3
+	base_of_query = base
 	kind = toupper(substr($4, 2))
 	if (query !~ /^[a-z_]+$/ || kind !~ /^(ONE|MANY|EXEC|BATCH)$/)
 		fail("a query begins with: -- name: some_name :one|:many|:exec|:batch")
@@ -198,6 +209,8 @@ END {
 		exit 0
 	}
 	print "const struct query query_table[QUERY_COUNT] = {\n" table "};\n"
+	print "const char *const query_families[] = {\n" families "};\n"
+	printf "const int query_family_count = %d;\n\n", family_count
 	print "const struct query_migration query_migrations[] = {"
 	for (v = 1; v <= last_version; v++) {
 		if (!((v, "up") in scripts) || !((v, "down") in scripts)) {

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "floors.h"
 #include "json_write.h"
+#include "metrics.h"
 #include "reach.h"
 #include "rows.h"
 #include "settle.h"
@@ -41,6 +42,7 @@ write_lease(struct request *request, const struct db_result *result)
 	rows_write_array(&writer, result);
 	json_write_object_close(&writer);
 	request->status = 200;
+	metrics_add(METRIC_LEASES_GRANTED, 0, result->count);
 	if (result->count)
 		wake_queue(request->worker->heritage, request->principal.tenant, SLICE("events"));
 }

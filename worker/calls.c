@@ -2,6 +2,7 @@
 #include "calls.h"
 #include "ask.h"
 #include "bind.h"
+#include "metrics.h"
 #include "once.h"
 #include "problem.h"
 #include "reach.h"
@@ -162,6 +163,7 @@ call_stale(struct call *call, const struct db_result *result)
 	    .task_status = db_get(result, 0, "status"),
 	    .current_epoch = db_get(result, 0, "_epoch")};
 
+	metrics_add(METRIC_LEASES_LOST, 0, 1);
 	fail(call, &problem);
 }
 

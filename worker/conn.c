@@ -7,6 +7,7 @@
 #include "conn_peer.h"
 #include "http_write.h"
 #include "log.h"
+#include "metrics.h"
 #include "request.h"
 #include "tls.h"
 
@@ -396,6 +397,8 @@ expire(struct conn *conn)
 		conn->parser.error_status = 503;
 		conn->parser.error_detail = "no answer in time; whether the request had an effect is not known";
 	} else if (!late || conn->proxy_due || (conn->in.len == 0 && !conn->headers_seen)) {
+		if (conn->request && conn->request->streaming)
+			metrics_add(METRIC_EVENT_STREAMS_DROPPED, 0, 1);
 		conn_free(conn);
 		return;
 	} else {

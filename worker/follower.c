@@ -1,5 +1,6 @@
 /* follower.c - see follower.h. The id that a client knows is always behind what was written to it, never before. */
 #include "follower.h"
+#include "metrics.h"
 
 enum { BEAT_US = 15000000, READS_MAX = 20 };
 
@@ -60,6 +61,7 @@ follower_take(struct follower *follower, struct follower_item *item)
 	}
 	if (!has_room(follower)) {
 		follower->full = true;
+		metrics_add(METRIC_EVENT_STREAMS_BEHIND, 0, follower->wish.stream);
 		return;
 	}
 	follower->place = item->item.place;

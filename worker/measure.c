@@ -61,7 +61,7 @@ measure_end(const struct request *request)
 {
 	int endpoint = endpoint_index(request->endpoint);
 	/* Who has gone before there was an answer has given up: the fault is not the server's. */
-	int class = request->status ? request->status / 100 - 1 : 3;
+	int class = request->status ? request->status / 100 - 2 : 2;
 
 	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, endpoint, class), 1);
 	metrics_observe(request->waited ? METRIC_HTTP_WAIT : METRIC_HTTP_DURATION, endpoint,
@@ -73,5 +73,7 @@ measure_tick(const struct worker *worker)
 {
 	metrics_set(METRIC_HTTP_CONNECTIONS, METRICS_OWN, worker->conn_count);
 	metrics_set(METRIC_HTTP_IN_FLIGHT, METRICS_OWN, worker->request_count);
+	metrics_set(METRIC_HTTP_WAITING, METRICS_OWN, worker->waiting);
+	metrics_set(METRIC_EVENT_STREAMS, METRICS_OWN, worker->stream_count);
 	process_usage_tick(worker->now_us);
 }

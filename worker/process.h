@@ -69,6 +69,7 @@ struct worker {
 	struct conn_list conns[CONN_WAIT_COUNT];
 	int conn_count;
 	int metrics_conn_count; /* of them on the metrics port */
+	int stream_count;       /* requests whose answer grows */
 	struct request_list requests; /* begun and not freed, orphans included */
 	int request_count;
 	struct event *wake_event;

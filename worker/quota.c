@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "clock.h"
 #include "config.h"
+#include "metrics.h"
 #include "process.h"
 #include "request.h"
 
@@ -150,6 +151,8 @@ refused_at(struct quota *quota, struct quota_check *check, int index)
 void
 quota_decide_here(struct quota *quota, struct quota_check *check)
 {
+	if (quota->cache)
+		metrics_add(METRIC_LIMIT_DEGRADED, 0, 1);
 	if (quota->cache && !quota->alone_since_us)
 		quota->alone_since_us = clock_steady_us();
 	for (int i = 0; i < check->count; i++) {

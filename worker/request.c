@@ -159,6 +159,7 @@ request_free(struct request *request)
 
 	TAILQ_REMOVE(&worker->requests, request, entry);
 	worker->request_count--;
+	worker->stream_count -= request->streaming;
 	atomic_fetch_sub(&worker->slot->in_flight, 1);
 	calls_free(request->calls); /* they stand in the arena */
 	arena_reset(&request->arena);

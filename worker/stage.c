@@ -271,6 +271,7 @@ stage_stream_begin(struct request *request)
 	write_head(request, true);
 	http_write_stream(&request->conn->out, is_chunked(request));
 	request->streaming = true;
+	request->worker->stream_count++;
 	conn_push(request->conn);
 }
 

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "config.h"
 #include "crypto.h"
+#include "metrics.h"
 #include "process.h"
 #include "quota.h"
 #include "request.h"
@@ -94,6 +95,26 @@ begin_check(struct request *request)
 		add_known(request);
 }
 
+static void
+count(enum metrics_policy policy, enum metrics_verdict verdict)
+{
+	metrics_add(METRIC_LIMIT_REQUESTS, metrics_pair(METRIC_LIMIT_REQUESTS, (int)policy, (int)verdict), 1);
+}
+
+static enum metrics_policy
+policy_of(const struct quota_subject *subject)
+{
+	static const char *const names[] = {[METRICS_POLICY_DEFAULT] = "default",
+	                                    [METRICS_POLICY_TENANT] = "tenant",
+	                                    [METRICS_POLICY_ADDRESS] = "address",
+	                                    [METRICS_POLICY_LOGIN] = "login"};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		if (strcmp(subject->policy, names[i]) == 0)
+			return (enum metrics_policy)i;
+	return METRICS_POLICY_DEFAULT;
+}
+
 static enum step
 refuse(struct request *request, const struct quota_subject *subject)
 {
@@ -118,7 +139,13 @@ stage_limit(struct request *request)
 	tightest = &request->quota->subjects[request->quota->tightest];
 	request->limit = tightest->verdict;
 	request->limit.limit = tightest->rule.limit;
-	return tightest->verdict.admitted ? STEP_NEXT : refuse(request, tightest);
+	/* It counted for several: it stands under what it is, or under what refused it. */
+	if (tightest->verdict.admitted) {
+		count(policy_of(&request->quota->subjects[0]), METRICS_ADMITTED);
+		return STEP_NEXT;
+	}
+	count(policy_of(tightest), METRICS_TURNED_DOWN);
+	return refuse(request, tightest);
 }
 
 bool
@@ -153,6 +180,7 @@ stage_limit_stranger(struct request *request)
 
 	name_subject(request, &subject, 'f', request->network);
 	subject.verdict = quota_take_here(request->worker->quota, &subject);
+	count(METRICS_POLICY_CREDENTIAL, subject.verdict.admitted ? METRICS_ADMITTED : METRICS_TURNED_DOWN);
 	if (!subject.verdict.admitted)
 		(void)refuse(request, &subject);
 }

@@ -218,3 +218,61 @@ WITH {SPAN}
 SELECT {AGENT_METRICS}
 FROM agents a LEFT JOIN agent_stats s ON s.tenant = a.tenant AND s.agent_id = a.agent_id
 WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;
+
+-- name: gauge_work :one
+-- all tenants: the keeper shows the whole cluster to Prometheus.
+-- How many tasks are leased, up to 10,000, and how old the oldest event is that is not counted yet, of tenants in which
+-- something was counted within a day.
+SELECT (SELECT count(*) FROM (SELECT FROM tasks WHERE status = 'processing' LIMIT 10000) t) AS processing,
+    coalesce((SELECT (extract(epoch FROM now() - min(e.at)) * 1000000)::int8
+        FROM tenant_stats s CROSS JOIN LATERAL (SELECT at FROM events
+            WHERE tenant = s.tenant AND (xid, seq) > (s.xid, s.seq) AND at >= coalesce(s.at - interval '1 day', '-infinity')
+            ORDER BY xid, seq LIMIT 1) e
+        WHERE s.at IS NULL OR s.at > now() - interval '1 day'), 0) AS event_age_us;
+
+-- macro: GAUGE_READY
+status IN ('pending', 'retrying') AND ready_at IS NOT NULL
+-- end
+
+-- name: gauge_queues :many
+-- all tenants: the keeper shows the whole cluster to Prometheus.
+-- Ready tasks by role over all tenants: the 20 roles with most of them, the rest as `other`, queues of single agents as
+-- `(agents)`. At most 500 queues of each kind are looked at, one index probe for each and one for each of its priorities, and
+-- at most 10,000 tasks of one are counted.
+WITH RECURSIVE plain AS (
+    (SELECT tenant, queue FROM tasks WHERE {GAUGE_READY} AND NOT special ORDER BY tenant, queue LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.queue FROM plain q CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+        WHERE {GAUGE_READY} AND NOT special AND (tenant, queue) > (q.tenant, q.queue) ORDER BY tenant, queue LIMIT 1) n
+), special AS (
+    (SELECT tenant, queue FROM tasks WHERE {GAUGE_READY} AND special ORDER BY tenant, queue LIMIT 1)
+    UNION ALL
+    SELECT n.tenant, n.queue FROM special q CROSS JOIN LATERAL (SELECT tenant, queue FROM tasks
+        WHERE {GAUGE_READY} AND special AND (tenant, queue) > (q.tenant, q.queue) ORDER BY tenant, queue LIMIT 1) n
+), counted AS (
+    SELECT q.queue, c.ready, o.ready_at
+    FROM (SELECT tenant, queue FROM plain LIMIT 500) q
+        CROSS JOIN LATERAL (SELECT count(*) AS ready FROM (SELECT FROM tasks
+            WHERE tenant = q.tenant AND queue = q.queue AND {GAUGE_READY} AND NOT special LIMIT 10000) t) c
+        CROSS JOIN LATERAL (SELECT min(t.ready_at) AS ready_at FROM generate_series(1, 10) p(priority)
+            CROSS JOIN LATERAL (SELECT ready_at FROM tasks
+                WHERE tenant = q.tenant AND queue = q.queue AND priority = p.priority AND {GAUGE_READY} AND NOT special
+                ORDER BY ready_at LIMIT 1) t) o
+    UNION ALL
+    SELECT q.queue, c.ready, o.ready_at
+    FROM (SELECT tenant, queue FROM special LIMIT 500) q
+        CROSS JOIN LATERAL (SELECT count(*) AS ready FROM (SELECT FROM tasks
+            WHERE tenant = q.tenant AND queue = q.queue AND {GAUGE_READY} AND special LIMIT 10000) t) c
+        CROSS JOIN LATERAL (SELECT min(t.ready_at) AS ready_at FROM generate_series(1, 10) p(priority)
+            CROSS JOIN LATERAL (SELECT ready_at FROM tasks
+                WHERE tenant = q.tenant AND queue = q.queue AND priority = p.priority AND {GAUGE_READY} AND special
+                ORDER BY ready_at LIMIT 1) t) o
+), by_role AS (
+    SELECT CASE WHEN queue LIKE '@%' THEN '(agents)' ELSE queue END AS role, sum(ready) AS ready, min(ready_at) AS ready_at
+    FROM counted WHERE ready > 0 GROUP BY 1
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY ready DESC, role) AS place FROM by_role
+)
+SELECT CASE WHEN place <= 20 THEN role ELSE 'other' END AS role, sum(ready)::int8 AS ready,
+    (extract(epoch FROM now() - min(ready_at)) * 1000000)::int8 AS age_us
+FROM ranked GROUP BY 1 ORDER BY 2 DESC;

@@ -249,6 +249,60 @@ test_facts_of_an_archived_task(void **state UNUSED)
 	assert_int_equal(CALL(TASK_EXPLAIN_DONE, "id", id, "tenant", "1")->rows, 0);
 }
 
+static const char *
+row_of(struct db_answer *answer, const char *role, const char *column)
+{
+	for (int row = 0; row < answer->rows; row++)
+		if (strcmp(db_answer_cell(answer, row, "role"), role) == 0)
+			return db_answer_cell(answer, row, column);
+	return "none";
+}
+
+/* Of all tenants together: what other tests have left waiting is taken away first. */
+static void
+test_gauges_of_queues(void **state UNUSED)
+{
+	struct db_answer *answer;
+
+	SQL("DELETE FROM tasks WHERE tenant <> %s", fixture.tenant);
+	assert_int_equal(CALL(GAUGE_QUEUES)->rows, 0);
+	EXPECT(CALL(GAUGE_WORK), 0, "processing", "0");
+	make_task("few", "1");
+	db_fixture_advance(&fixture, 5000);
+	for (int i = 0; i < 3; i++)
+		make_task("many", "5");
+	make_task("many", "9");
+	make_task("few", "10");
+	/* 20 roles more, each with one; two of the 22 do not fit. */
+	for (int i = 10; i < 30; i++)
+		make_task(text("role-%d", i), "5");
+	SQL("UPDATE tasks SET queue = '@smith', special = true WHERE id = '%s'", make_task("many", "5"));
+	answer = CALL(GAUGE_QUEUES);
+	assert_int_equal(answer->rows, 21);
+	assert_string_equal(row_of(answer, "many", "ready"), "4");
+	assert_string_equal(row_of(answer, "few", "ready"), "2");
+	assert_string_equal(row_of(answer, "(agents)", "ready"), "1");
+	assert_string_equal(row_of(answer, "other", "ready"), "3");
+	/* The oldest is of the lowest priority. */
+	assert_in_range(strtoll(row_of(answer, "few", "age_us"), NULL, 10), 5000000, 6000000);
+	assert_in_range(strtoll(row_of(answer, "many", "age_us"), NULL, 10), 0, 1000000);
+	lease_one("few");
+	EXPECT(CALL(GAUGE_WORK), 0, "processing", "1");
+	assert_string_equal(row_of(CALL(GAUGE_QUEUES), "few", "ready"), "1");
+}
+
+static void
+test_gauge_of_uncounted_events(void **state UNUSED)
+{
+	fold_now();
+	EXPECT(CALL(GAUGE_WORK), 0, "event_age_us", "0");
+	make_task("q", "5");
+	db_fixture_advance(&fixture, 7000);
+	assert_in_range(strtoll(db_answer_cell(CALL(GAUGE_WORK), 0, "event_age_us"), NULL, 10), 7000000, 8000000);
+	fold_now();
+	EXPECT(CALL(GAUGE_WORK), 0, "event_age_us", "0");
+}
+
 const struct CMUnitTest metrics_tests[] = {
     TEST(test_events_are_counted_once),
     TEST(test_strange_durations_do_not_stop_the_counting),
@@ -259,5 +313,7 @@ const struct CMUnitTest metrics_tests[] = {
     TEST(test_old_metrics_are_dropped),
     TEST(test_facts_of_a_task),
     TEST(test_facts_of_an_archived_task),
+    TEST(test_gauges_of_queues),
+    TEST(test_gauge_of_uncounted_events),
 };
 const int metrics_test_count = ARRAY_LENGTH(metrics_tests);

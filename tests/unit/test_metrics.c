@@ -175,8 +175,8 @@ test_histograms_have_cumulative_buckets(void **state UNUSED)
 static void
 test_what_is_unused_or_out_of_bounds_is_left_out(void **state UNUSED)
 {
-	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, 0, 1), 1);
-	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, METRICS_MAX_ENDPOINT, 1), 1);
+	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, 0, 0), 1);
+	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, METRICS_MAX_ENDPOINT, 0), 1);
 	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, 0, METRICS_MAX_STATUS), 1);
 	metrics_add(METRIC_HTTP_REQUESTS, METRICS_MAX_ENDPOINT * METRICS_MAX_STATUS, 1);
 	metrics_observe(METRIC_HTTP_DURATION, -1, 1);
