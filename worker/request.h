@@ -66,6 +66,7 @@ struct request {
 	bool watch_close; /* the client's going is noticed while it waits */
 	bool waited;      /* for work or events, for as long as it wanted */
 	int64_t began_us; /* clock_steady_us() */
+	bool timed;       /* its stages are */
 	int64_t stage_us; /* when the stage at work was entered first */
 	bool failed;      /* counted as an error of a stage */
 	struct slice path;

@@ -95,7 +95,7 @@ count_a_thousand(void)
 {
 	metrics_set(METRIC_HTTP_CONNECTIONS, METRICS_OWN, 7);
 	for (int i = 0; i < 1000; i++)
-		metrics_add(METRIC_STAGE_ENTERED, 0, 1);
+		metrics_add(METRIC_STAGE_ERRORS, 0, 1);
 }
 
 static void
@@ -103,15 +103,15 @@ test_counters_are_summed_and_outlive_kill_9(void **state UNUSED)
 {
 	pid_t first = fork_child(1, "worker 0", count_a_thousand), second = fork_child(2, "worker 1", count_a_thousand);
 
-	until(METRIC_STAGE_ENTERED, 0, 2000);
+	until(METRIC_STAGE_ERRORS, 0, 2000);
 	end_child(first, 1);
-	assert_int_equal(value_of(METRIC_STAGE_ENTERED, 0), 2000);
+	assert_int_equal(value_of(METRIC_STAGE_ERRORS, 0), 2000);
 	first = fork_child(1, "worker 0", count_a_thousand);
-	until(METRIC_STAGE_ENTERED, 0, 3000);
-	assert_string_equal(line_of("agentd_http_stage_requests_total{stage=\"cors\"}"), "3000");
+	until(METRIC_STAGE_ERRORS, 0, 3000);
+	assert_string_equal(line_of("agentd_http_stage_errors_total{stage=\"cors\"}"), "3000");
 	end_child(first, 1);
 	end_child(second, 2);
-	assert_int_equal(value_of(METRIC_STAGE_ENTERED, 0), 3000);
+	assert_int_equal(value_of(METRIC_STAGE_ERRORS, 0), 3000);
 }
 
 static void
@@ -119,7 +119,7 @@ test_gauges_end_with_their_process(void **state UNUSED)
 {
 	pid_t child = fork_child(1, "worker 0", count_a_thousand);
 
-	until(METRIC_STAGE_ENTERED, 0, 1000);
+	until(METRIC_STAGE_ERRORS, 0, 1000);
 	metrics_set(METRIC_HTTP_CONNECTIONS, 2, 5);
 	assert_string_equal(line_of("agentd_http_connections{process=\"worker 0\"}"), "12");
 	end_child(child, 1);
@@ -190,13 +190,13 @@ test_what_is_unused_or_out_of_bounds_is_left_out(void **state UNUSED)
 static void
 test_names_are_escaped_and_can_be_taken_back(void **state UNUSED)
 {
-	metrics_add(METRIC_STAGE_ENTERED, 3, 9);
+	metrics_add(METRIC_STAGE_ERRORS, 3, 9);
 	metrics_name(METRICS_LABEL_STAGE, 3, "a\"b\\c\nd");
-	assert_string_equal(line_of("agentd_http_stage_requests_total{stage=\"a\\\"b\\\\c\\nd\"}"), "9");
+	assert_string_equal(line_of("agentd_http_stage_errors_total{stage=\"a\\\"b\\\\c\\nd\"}"), "9");
 	metrics_name(METRICS_LABEL_STAGE, 3, "other");
-	assert_string_equal(line_of("agentd_http_stage_requests_total{stage=\"other\"}"), "9");
+	assert_string_equal(line_of("agentd_http_stage_errors_total{stage=\"other\"}"), "9");
 	metrics_name(METRICS_LABEL_STAGE, 3, NULL);
-	assert_string_equal(line_of("agentd_http_stage_requests_total{stage=\"other\"}"), "");
+	assert_string_equal(line_of("agentd_http_stage_errors_total{stage=\"other\"}"), "");
 }
 
 /* The newest memory, as a program that takes over gets it. */
@@ -213,14 +213,14 @@ test_memory_can_be_taken_over(void **state UNUSED)
 	char name[16];
 	int fd = -1;
 
-	metrics_add(METRIC_STAGE_ENTERED, 0, 42);
+	metrics_add(METRIC_STAGE_ERRORS, 0, 42);
 	snprintf(name, sizeof(name), "metrics %07x", (unsigned)(metrics_signature() & 0xfffffff));
 	shared_memory_each(keep_last, &fd);
 	assert_true(fd >= 0);
 	shared_memory_adopt(name, dup(fd));
 	assert_true(metrics_map());
 	metrics_begin(METRICS_MASTER, 0, "master");
-	assert_int_equal(value_of(METRIC_STAGE_ENTERED, 0), 42);
+	assert_int_equal(value_of(METRIC_STAGE_ERRORS, 0), 42);
 }
 
 static bool
