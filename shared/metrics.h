@@ -31,7 +31,9 @@ struct buf;
 	LABEL(POLICY, "policy", 5)       \
 	LABEL(VERDICT, "verdict", 2)     \
 	LABEL(EVENT, "event", 16)        \
-	LABEL(ROLE, "role", 21)
+	LABEL(ROLE, "role", 21)          \
+	LABEL(DUTY, "duty", 64)          \
+	LABEL(COMPONENT, "component", 16)
 
 enum {
 #define METRICS_MAX(id, name, most) METRICS_MAX_##id = (most),

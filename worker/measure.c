@@ -87,5 +87,7 @@ measure_tick(const struct worker *worker)
 	metrics_set(METRIC_HTTP_IN_FLIGHT, METRICS_OWN, worker->request_count);
 	metrics_set(METRIC_HTTP_WAITING, METRICS_OWN, worker->waiting);
 	metrics_set(METRIC_EVENT_STREAMS, METRICS_OWN, worker->stream_count);
+	if (atomic_load(&worker->slot->tls_expires_s))
+		metrics_set(METRIC_CERTIFICATE, 0, atomic_load(&worker->slot->tls_expires_s) * 1000000);
 	process_usage_tick(worker->now_us);
 }
