@@ -11,6 +11,7 @@
 #include "duty_board.h"
 #include "leader.h"
 #include "log.h"
+#include "metrics.h"
 
 enum { REST = 5, REST_MOST_US = 5000000, DEADLINE_MS = 30000, BACKOFF_FIRST_MS = 1000, BACKOFF_DOUBLINGS = 5 };
 
@@ -20,11 +21,19 @@ keeper_is_leader(const struct keeper *keeper)
 	return leader_leads(keeper->leader);
 }
 
+/* Its number on the board, and among the metrics. */
+static int
+place_of(const struct duty *duty)
+{
+	return (int)(duty->record - duty->keeper->heritage->duties->records);
+}
+
 void
 duty_init(struct duty *duty, struct keeper *keeper)
 {
 	duty->keeper = keeper;
 	duty->record = duty_board_record(keeper->heritage->duties, duty->name);
+	metrics_name(METRICS_LABEL_DUTY, place_of(duty), duty->name);
 	atomic_store(&duty->record->leader, duty->leader);
 	atomic_store(&duty->record->running, false);
 }
@@ -34,6 +43,7 @@ fail(struct duty *duty, const char *why)
 {
 	log_warning("keeper", "a duty failed", LOG_TEXT("duty", duty->name), LOG_TEXT("reason", why),
 	            LOG_INT("in_a_row", duty->failures_in_a_row + 1));
+	metrics_add(METRIC_DUTY_FAILURES, place_of(duty), 1);
 	duty_board_fail(duty->keeper->heritage->duties, duty->record, why);
 }
 
@@ -82,6 +92,9 @@ duty_done(struct duty *duty)
 	duty->due_us = now_us + MAX(pause_ms * 1000, duty->rest_us);
 	if (duty->failed)
 		duty->due_us = MAX(duty->due_us, now_us + backoff_us(duty));
+	metrics_add(METRIC_DUTY_RUNS, place_of(duty), 1);
+	metrics_add(METRIC_DUTY_TIME, place_of(duty), took_us);
+	metrics_set(METRIC_DUTY_LAST, place_of(duty), clock_wall_us());
 	atomic_fetch_add(&record->runs, 1);
 	atomic_store(&record->last_us, took_us);
 	atomic_fetch_add(&record->total_us, took_us);

@@ -75,6 +75,7 @@ void schedules_run(struct keeper *keeper, struct duty *duty); /* schedules.c */
 void unpark_run(struct keeper *keeper, struct duty *duty);    /* unpark.c */
 void forget_run(struct keeper *keeper, struct duty *duty);    /* forget.c */
 void gauges_run(struct keeper *keeper, struct duty *duty);   /* gauges.c */
+void gauges_tick(const struct keeper *keeper);
 void nodes_run(struct keeper *keeper, struct duty *duty);     /* nodes.c */
 void archive_tasks_run(struct keeper *keeper, struct duty *duty); /* archive.c */
 void archive_workflows_run(struct keeper *keeper, struct duty *duty);

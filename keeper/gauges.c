@@ -6,11 +6,12 @@
  * long as it has ready tasks; a place is empty before it gets another name, so nobody reads the number of one role
  * under the name of another.
  */
+#include "clock.h"
 #include "duty.h"
-#include "log.h"
+#include "health.h"
 #include "metrics.h"
 
-enum { ROLES = METRICS_MAX_ROLE };
+enum { ROLES = METRICS_MAX_ROLE, TICK_US = 500000 };
 
 struct place {
 	char role[METRICS_NAME_SIZE]; /* "": free */
@@ -118,4 +119,33 @@ void
 gauges_run(struct keeper *keeper, struct duty *duty)
 {
 	db_send(keeper->db, QUERY_GAUGE_WORK, NULL, looked, duty);
+}
+
+static void
+show_health(const struct health_board *board)
+{
+	struct health_component component;
+
+	for (int part = 0; part < HEALTH_FIXED_PARTS; part++) {
+		if (!health_get(board, part, &component)) {
+			metrics_unset(METRIC_HEALTH, part);
+			continue;
+		}
+		metrics_name(METRICS_LABEL_COMPONENT, part, component.name);
+		metrics_set(METRIC_HEALTH, part, (int)component.status);
+	}
+	metrics_name(METRICS_LABEL_COMPONENT, HEALTH_FIXED_PARTS, "node");
+	metrics_set(METRIC_HEALTH, HEALTH_FIXED_PARTS, (int)health_overall(board));
+}
+
+void
+gauges_tick(const struct keeper *keeper)
+{
+	static int64_t next_us;
+
+	if (clock_steady_us() < next_us)
+		return;
+	next_us = clock_steady_us() + TICK_US;
+	show_health(keeper->heritage->health);
+	metrics_set(METRIC_LEADER, 0, keeper_is_leader(keeper));
 }

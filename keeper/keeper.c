@@ -94,6 +94,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	atomic_store(&slot->heartbeat_us, now_us);
 	process_usage_tick(clock_wall_us());
+	gauges_tick(keeper);
 	if (keeper->leave_us) {
 		if (db_pending(keeper->db) == 0 || now_us >= keeper->leave_us)
 			event_base_loopbreak(keeper->base);

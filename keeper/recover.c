@@ -6,6 +6,7 @@
 #include "duty.h"
 #include "heal.h"
 #include "log.h"
+#include "metrics.h"
 #include "uuid.h"
 
 #include <unistd.h>
@@ -53,6 +54,7 @@ note_begin(struct keeper *keeper, int part, const char *component, const char *a
 	snprintf(note->component, sizeof(note->component), "%s", component);
 	snprintf(note->error, sizeof(note->error), "%s", error);
 	health_recovery_count(keeper->heritage->health);
+	metrics_add(METRIC_RECOVERIES, 0, 1);
 }
 
 static void

@@ -309,8 +309,6 @@ take_calls(struct db *db, int lane)
 		db_execution_free(execution);
 		return NULL;
 	}
-	execution->sent_us = clock_steady_us();
-	execution->deadline_us = execution->sent_us + (int64_t)db->options.statement_timeout_ms * 1000;
 	db_measure_sent(execution);
 	return execution;
 }

@@ -44,7 +44,8 @@ db_measure_failed(enum db_status status)
 	static const enum metrics_failure failures[] = {[DB_FAILED] = METRICS_REFUSED,
 	                                                [DB_UNAVAILABLE] = METRICS_UNAVAILABLE,
 	                                                [DB_TIMEOUT] = METRICS_TIMEOUT,
-	                                                [DB_OVERLOADED] = METRICS_OVERLOADED};
+	                                                [DB_OVERLOADED] = METRICS_OVERLOADED,
+	                                                [DB_FULL] = METRICS_FULL};
 
 	metrics_add(METRIC_DB_FAILURES, (int)failures[status], 1);
 }

@@ -59,7 +59,7 @@ static const struct {
 	const char *const *names;
 } known[] = {
     {METRICS_LABEL_STATUS, (const char *const[]){"2xx", "3xx", "4xx", "5xx", NULL}},
-    {METRICS_LABEL_FAILURE, (const char *const[]){"refused", "unavailable", "timeout", "overloaded", NULL}},
+    {METRICS_LABEL_FAILURE, (const char *const[]){"refused", "unavailable", "timeout", "overloaded", "disk_full", NULL}},
     {METRICS_LABEL_POLICY, (const char *const[]){"default", "tenant", "address", "login", "credential", NULL}},
     {METRICS_LABEL_VERDICT, (const char *const[]){"admitted", "refused", NULL}},
 };

@@ -27,11 +27,13 @@ struct buf;
 	LABEL(STATUS, "status", 4)       \
 	LABEL(STAGE, "stage", 12)        \
 	LABEL(FAMILY, "family", 48)      \
-	LABEL(FAILURE, "reason", 4)      \
+	LABEL(FAILURE, "reason", 5)      \
 	LABEL(POLICY, "policy", 5)       \
 	LABEL(VERDICT, "verdict", 2)     \
 	LABEL(EVENT, "event", 16)        \
-	LABEL(ROLE, "role", 21)
+	LABEL(ROLE, "role", 21)          \
+	LABEL(DUTY, "duty", 64)          \
+	LABEL(COMPONENT, "component", 16)
 
 enum {
 #define METRICS_MAX(id, name, most) METRICS_MAX_##id = (most),
@@ -52,7 +54,7 @@ enum metrics_label {
 };
 
 /* Indices of labels that are named from the start. Of STATUS: hundreds - 2. */
-enum metrics_failure { METRICS_REFUSED, METRICS_UNAVAILABLE, METRICS_TIMEOUT, METRICS_OVERLOADED };
+enum metrics_failure { METRICS_REFUSED, METRICS_UNAVAILABLE, METRICS_TIMEOUT, METRICS_OVERLOADED, METRICS_FULL };
 enum metrics_policy {
 	METRICS_POLICY_DEFAULT,
 	METRICS_POLICY_TENANT,

@@ -69,15 +69,14 @@ measure_stage(struct request *request, size_t stage)
 }
 
 void
-measure_end(const struct request *request)
+measure_end(const struct request *request, int64_t took_us)
 {
 	int endpoint = endpoint_index(request->endpoint);
 	/* Who has gone before there was an answer has given up: the fault is not the server's. */
 	int class = request->status ? request->status / 100 - 2 : 2;
 
 	metrics_add(METRIC_HTTP_REQUESTS, metrics_pair(METRIC_HTTP_REQUESTS, endpoint, class), 1);
-	metrics_observe(request->waited ? METRIC_HTTP_WAIT : METRIC_HTTP_DURATION, endpoint,
-	                clock_steady_us() - request->began_us);
+	metrics_observe(request->waited ? METRIC_HTTP_WAIT : METRIC_HTTP_DURATION, endpoint, took_us);
 }
 
 void
@@ -87,5 +86,7 @@ measure_tick(const struct worker *worker)
 	metrics_set(METRIC_HTTP_IN_FLIGHT, METRICS_OWN, worker->request_count);
 	metrics_set(METRIC_HTTP_WAITING, METRICS_OWN, worker->waiting);
 	metrics_set(METRIC_EVENT_STREAMS, METRICS_OWN, worker->stream_count);
+	if (atomic_load(&worker->slot->tls_expires_s))
+		metrics_set(METRIC_CERTIFICATE, 0, atomic_load(&worker->slot->tls_expires_s) * 1000000);
 	process_usage_tick(worker->now_us);
 }

@@ -13,7 +13,7 @@ void measure_stage_name(size_t stage, const char *name);
 void measure_begin(struct request *request);
 /* The request leaves a stage. */
 void measure_stage(struct request *request, size_t stage);
-void measure_end(const struct request *request);
+void measure_end(const struct request *request, int64_t took_us);
 /* What is rather than what happened; called by the worker's tick. */
 void measure_tick(const struct worker *worker);
 

@@ -183,12 +183,13 @@ request_end(struct request *request)
 {
 	struct conn *conn = request->conn;
 	bool keep_alive = request->keep_alive && !request->close;
+	int64_t took_us = clock_steady_us() - request->began_us;
 	const struct context *before = context_enter(&request->context);
 
-	access_log_note(request->worker->access_log, request, clock_steady_us() - request->began_us);
+	access_log_note(request->worker->access_log, request, took_us);
 	context_enter(before);
 	atomic_fetch_add(&request->worker->slot->requests, 1);
-	measure_end(request);
+	measure_end(request, took_us);
 	refusals_note(request->worker->refusals, request);
 	request_free(request);
 	if (conn)
