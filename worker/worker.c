@@ -19,6 +19,7 @@
 #include "process.h"
 #include "db.h"
 #include "follow.h"
+#include "health.h"
 #include "jwt.h"
 #include "keycache.h"
 #include "log.h"
@@ -191,7 +192,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 		refusals_flush(worker->refusals, now_us, worker->draining);
 	}
 	if (ticks % FORGET_TICKS == 0)
-		revocations_forget(worker->revocations, worker->now_us);
+		revocations_forget(worker->revocations, health_time_us(worker->heritage->health));
 	quota_tick(worker->quota);
 	measure_tick(worker);
 	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
