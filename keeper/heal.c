@@ -12,10 +12,8 @@ begin_window(struct heal *heal, int64_t now_us)
 }
 
 enum heal_step
-heal_next(struct heal *heal, bool unwell, bool well, int64_t now_us)
+heal_next(struct heal *heal, bool unwell, bool well, int64_t pause_us, int64_t now_us)
 {
-	int64_t pause_us = HEAL_PAUSE_US;
-
 	if (well && heal->open) {
 		heal->open = false;
 		return HEAL_RECOVERED;

@@ -10,7 +10,7 @@
 #include "base.h"
 
 enum { HEAL_TRIES = 5 };
-static const int64_t HEAL_WINDOW_US = INT64_C(600000000), HEAL_PAUSE_US = 5000000, HEAL_PAUSE_MOST_US = 60000000;
+static const int64_t HEAL_WINDOW_US = INT64_C(600000000), HEAL_PAUSE_MOST_US = 60000000;
 
 struct heal {
 	int64_t window_us; /* when the first try of this window was; 0: none */
@@ -27,7 +27,10 @@ enum heal_step {
 	HEAL_RECOVERED /* the open try helped */
 };
 
-/* unwell: it is certain that something has to be done; well: the last look found nothing wrong. */
-enum heal_step heal_next(struct heal *heal, bool unwell, bool well, int64_t now_us);
+/*
+ * unwell: it is certain that something has to be done; well: the last look found nothing wrong. pause_us: after the first
+ * try; each further one is twice as long.
+ */
+enum heal_step heal_next(struct heal *heal, bool unwell, bool well, int64_t pause_us, int64_t now_us);
 
 #endif

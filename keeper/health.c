@@ -28,8 +28,9 @@ static struct {
 	int rounds;
 	int64_t due_us, asked_us;
 	int64_t asked_wall_us;
-	int64_t steady_offset_us; /* from the steady to the wall clock, at the last look */
+	int64_t mono_offset_us; /* from the monotonic to the wall clock, at the last look */
 	double skew_ms;           /* NAN: not known */
+	bool doubtful;            /* the database's time is a surprise: it is asked once more */
 } run = {.skew_ms = NAN};
 
 double
@@ -75,7 +76,7 @@ check_clock(double spread_ms)
 		check_found(run.keeper, HEALTH_CLOCK, "clock", status, NAN, "not known: the database's answer took too long");
 	else if (fabs(skew_ms) > SKEW_WARNING_MS)
 		check_found(run.keeper, HEALTH_CLOCK, "clock", status, NAN,
-		            "%.0f ms %s that of the database: tokens and certificates are judged by it, leases are not",
+		            "%.0f ms %s that of the database; agentd goes by the database's, certificates and logs by this one",
 		            fabs(skew_ms), skew_ms > 0 ? "ahead of" : "behind");
 	else
 		check_found(run.keeper, HEALTH_CLOCK, "clock", status, NAN,
@@ -87,13 +88,15 @@ check_clock(double spread_ms)
 static void
 notice_jump(void)
 {
-	int64_t offset_us = clock_wall_us() - clock_steady_us(), jump_us = offset_us - run.steady_offset_us;
+	int64_t offset_us = clock_wall_us() - clock_mono_us(), jump_us = offset_us - run.mono_offset_us;
 
-	if (run.steady_offset_us && (jump_us > JUMP_US || jump_us < -JUMP_US))
+	if (run.mono_offset_us && (jump_us > JUMP_US || jump_us < -JUMP_US)) {
+		run.due_us = 0;
 		log_warning(
 		    "health", "the clock of this node jumped", LOG_INT("by_ms", jump_us / 1000),
-		    LOG_TEXT("hint", "leases and schedules go by the database's clock; tokens by this one. Is NTP at work?"));
-	run.steady_offset_us = offset_us;
+		    LOG_TEXT("hint", "agentd goes by the database's clock, certificates and logs by this one; is NTP at work?"));
+	}
+	run.mono_offset_us = offset_us;
 }
 
 /* --- the database --- */
@@ -182,6 +185,9 @@ pinged(void *arg, const struct db_result *result)
 		return;
 	}
 	run.skew_ms = response_ms < SLOW_MS ? (middle_us - (double)integer(result, "now_us")) / 1000 : NAN;
+	/* As much later as the answer took to come back. */
+	if (response_ms < SLOW_MS)
+		run.doubtful = !health_time_set(run.keeper->heritage->health, integer(result, "now_us") + (int64_t)(response_ms * 500));
 	standby = slice_is(db_get(result, 0, "standby"), "t");
 	if (standby || slice_is(db_get(result, 0, "read_only"), "t")) {
 		run.left--;
@@ -266,6 +272,7 @@ begin(void)
 	const struct scoreboard *board = run.keeper->heritage->board;
 
 	run.begun = true;
+	run.doubtful = false;
 	run.asked_us = clock_steady_us();
 	check_begin(run.rounds++ % RECORD_ROUNDS == 0);
 	for (int i = 0; i < board->slot_count; i++)
@@ -283,7 +290,10 @@ conclude(void)
 
 	check_processes(run.keeper);
 	run.begun = false;
-	run.due_us = run.asked_us + (check_worried() ? MIN(interval_us, WORRIED_US) : interval_us);
+	if (run.doubtful)
+		run.due_us = 0;
+	else
+		run.due_us = run.asked_us + (check_worried() ? MIN(interval_us, WORRIED_US) : interval_us);
 }
 
 /* While a node starts nothing is ready, which is no news; if that takes long, it is. */

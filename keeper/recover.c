@@ -3,6 +3,7 @@
 #include "aside.h"
 #include "cache.h"
 #include "clock.h"
+#include "config.h"
 #include "duty.h"
 #include "heal.h"
 #include "log.h"
@@ -11,7 +12,7 @@
 
 #include <unistd.h>
 
-enum { NOTES = 64, RESETS = 2 };
+enum { NOTES = 64, RESETS = 2, PAUSE_MOST_US = 5000000 };
 
 /* One attempt, until PostgreSQL has it. */
 struct note {
@@ -154,9 +155,12 @@ give_up(struct keeper *keeper, int part, const struct health_component *componen
 void
 recover_look(struct keeper *keeper, int part, const struct health_component *component, enum health_status found)
 {
+	int64_t pause_us = MIN(keeper->heritage->config->health_interval_s * 1000000, (int64_t)PAUSE_MOST_US);
+
 	if (!find_remedy(part))
 		return;
-	switch (heal_next(&heals[part], component->status == HEALTH_CRITICAL, found == HEALTH_HEALTHY, clock_steady_us())) {
+	switch (heal_next(&heals[part], component->status == HEALTH_CRITICAL, found == HEALTH_HEALTHY, pause_us,
+	                  clock_steady_us())) {
 	case HEAL_NOTHING:
 		break;
 	case HEAL_TRY:

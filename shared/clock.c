@@ -7,8 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const _Atomic int64_t no_offset;
-static const _Atomic int64_t *offset_us = &no_offset;
+/* Of both clocks, and of the wall clock alone. */
+static const _Atomic int64_t no_offset[2];
+static const _Atomic int64_t *offset_us = no_offset;
 
 static int64_t
 read_clock(clockid_t id)
@@ -22,7 +23,7 @@ read_clock(clockid_t id)
 int64_t
 clock_wall_us(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return read_clock(CLOCK_REALTIME) + atomic_load_explicit(&offset_us[1], memory_order_relaxed);
 }
 
 int64_t
@@ -57,7 +58,7 @@ clock_use_offset_file(const char *path)
 
 	if (fd < 0)
 		return false;
-	map = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+	map = mmap(NULL, sizeof(no_offset), PROT_READ, MAP_SHARED, fd, 0);
 	close(fd);
 	if (map == MAP_FAILED)
 		return false;

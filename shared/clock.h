@@ -23,7 +23,8 @@ void clock_format(int64_t wall_us, char out[CLOCK_RFC3339_SIZE]);
 
 /*
  * Maps path, a file of at least 8 bytes that holds an int64_t offset in microseconds, native byte order. Both clocks
- * add it from now on, in this process and its children. Only the testing environment calls this. False: errno says why.
+ * add it from now on, in this process and its children; a second one, if the file has 16 bytes, only the wall clock: so
+ * that it can jump, as when somebody sets it. Only the testing environment calls this. False: errno says why.
  */
 MUST_CHECK bool clock_use_offset_file(const char *path);
 

@@ -3,11 +3,12 @@
  * stopped or dies in the middle leaves it so: readers then take what is there, cut to what can be read.
  */
 #include "health.h"
+#include "clock.h"
 #include "shared_memory.h"
 
 #include <math.h>
 
-enum { TRIES = 100 };
+enum { TRIES = 100, SURPRISE_US = 1000000 };
 
 struct part {
 	_Atomic uint32_t version;
@@ -20,6 +21,7 @@ struct health_board {
 	_Atomic int used; /* parts beyond this were never known */
 	_Atomic int storage;
 	_Atomic int recoveries;
+	_Atomic int64_t time_offset_us; /* from clock_mono_us to the database's time; 0: not known */
 };
 
 struct health_board *
@@ -147,6 +149,28 @@ void
 health_storage_set(struct health_board *board, enum health_storage storage)
 {
 	atomic_store(&board->storage, (int)storage);
+}
+
+int64_t
+health_time_us(const struct health_board *board)
+{
+	int64_t offset_us = atomic_load_explicit(&board->time_offset_us, memory_order_relaxed);
+
+	return offset_us ? clock_mono_us() + offset_us : clock_wall_us();
+}
+
+bool
+health_time_set(struct health_board *board, int64_t database_us)
+{
+	static int64_t surprise_us;
+	int64_t offset_us = database_us - clock_mono_us(), known_us = atomic_load(&board->time_offset_us);
+
+	if (known_us && llabs(offset_us - known_us) > SURPRISE_US && llabs(offset_us - surprise_us) > SURPRISE_US) {
+		surprise_us = offset_us;
+		return false;
+	}
+	atomic_store(&board->time_offset_us, offset_us);
+	return true;
 }
 
 int

@@ -112,6 +112,13 @@ struct health_pool *health_board_pool(struct health_board *board, int slot);
 /* The keeper says how it is; whoever hears from PostgreSQL that its disk is full says that. */
 enum health_storage health_storage(const struct health_board *board);
 void health_storage_set(struct health_board *board, enum health_storage storage);
+/*
+ * The database's time, by which tokens, keys and schedules are judged: whatever somebody does to this node's clock, they
+ * keep their times. The wall clock until the database has told. For the keeper: what it told just now, twice if that is a
+ * surprise; false: once more.
+ */
+int64_t health_time_us(const struct health_board *board);
+MUST_CHECK bool health_time_set(struct health_board *board, int64_t database_us);
 /* How often something was done about a part. */
 int health_recoveries(const struct health_board *board);
 void health_recovery_count(struct health_board *board);

@@ -227,7 +227,7 @@ api_verify_token(struct request *request)
 
 	if (!body_read(request, &token))
 		return STEP_DONE;
-	result = jwt_verify(request->worker->jwt_keys, token.text, clock_wall_us() / 1000000, &request->arena, &claims);
+	result = jwt_verify(request->worker->jwt_keys, token.text, request_time_us(request) / 1000000, &request->arena, &claims);
 	/* Another tenant's token is as unknown here as a forged one, even when its time is over. */
 	if ((result == JWT_VALID || result == JWT_EXPIRED || result == JWT_NOT_YET) &&
 	    claims.tenant_id != request->principal.tenant)

@@ -229,7 +229,7 @@ why_not(struct request *request, const struct apikey *key, const struct key_entr
 		return "unknown";
 	if (strcmp(entry->status, "active") != 0)
 		return entry->status;
-	return entry->expires_us <= request->worker->now_us ? "expired" : NULL;
+	return entry->expires_us <= request_time_us(request) ? "expired" : NULL;
 }
 
 static void
@@ -250,7 +250,7 @@ write_valid(struct request *request, struct json_writer *writer, const struct ap
 	json_write_array_close(writer);
 	json_write_member_int(writer, "rate_limit", entry->rate_limit);
 	json_write_member_int(writer, "remaining", left);
-	json_write_member_int(writer, "expires_in_s", (entry->expires_us - request->worker->now_us) / 1000000);
+	json_write_member_int(writer, "expires_in_s", (entry->expires_us - request_time_us(request)) / 1000000);
 }
 
 static void

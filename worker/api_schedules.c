@@ -67,7 +67,7 @@ plan_next(struct call *call, struct slice cron_text, struct slice zone_name, str
 		field_error_add(
 		    errors, "/time_zone", "unknown_zone",
 		    "there is no such time zone; names are as in the IANA database: UTC, Asia/Seoul, America/New_York");
-	if (parsed && zone && cron_next(&cron, zone, clock_wall_us(), &next_us))
+	if (parsed && zone && cron_next(&cron, zone, request_time_us(call->request), &next_us))
 		call_set(call, "next_s", slice_of(arena_printf(&call->request->arena, "%lld", (long long)(next_us / 1000000))));
 	zone_free(zone);
 }
@@ -149,10 +149,10 @@ api_schedule_patch_finish(struct request *request, struct call *call, const stru
 
 /* Nothing is upcoming while it is paused. */
 static void
-write_upcoming(struct json_writer *writer, const struct db_result *result)
+write_upcoming(struct request *request, struct json_writer *writer, const struct db_result *result)
 {
 	struct zone *zone = zone_open(db_get(result, 0, "time_zone"));
-	int64_t at_us = clock_wall_us();
+	int64_t at_us = request_time_us(request);
 	char text[CLOCK_RFC3339_SIZE];
 	struct cron cron;
 	const char *why;
@@ -180,7 +180,7 @@ api_schedule_get_finish(struct request *request, struct call *call, const struct
 	call->out.len--;
 	buf_add_text(&call->out, ",\"upcoming\":");
 	json_write_begin(&writer, &call->out);
-	write_upcoming(&writer, result);
+	write_upcoming(request, &writer, result);
 	buf_add_byte(&call->out, '}');
 }
 

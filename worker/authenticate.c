@@ -77,15 +77,14 @@ static enum step
 check_token(struct request *request, struct slice token)
 {
 	struct worker *worker = request->worker;
-	int64_t now_s = clock_wall_us() / 1000000;
+	int64_t now_s = request_time_us(request) / 1000000;
 	const struct jwt_claims *known = token_cache_get(worker->tokens, token, now_s);
 	struct jwt_claims claims;
 	enum jwt_result result;
 
 	if (known)
 		return use_claims(request, known);
-	/* Not the time of the last tick: the token may have been made since, by PostgreSQL's clock. */
-	result = jwt_verify(worker->jwt_keys, token, clock_wall_us() / 1000000, &request->arena, &claims);
+	result = jwt_verify(worker->jwt_keys, token, now_s, &request->arena, &claims);
 	if (result == JWT_EXPIRED) {
 		suspect(request, &claims);
 		return refuse(request, "the token has expired; log in again");
@@ -104,7 +103,7 @@ judge_key(struct request *request, const struct apikey *key, const struct key_en
 		return request_fail(request, ERROR_UNAUTHENTICATED, "the API key is %s", entry->status);
 	if (revocations_refuse_tenant(request->worker->revocations, entry->tenant))
 		return refuse(request, "the tenant is not active");
-	if (entry->expires_us <= clock_wall_us())
+	if (entry->expires_us <= request_time_us(request))
 		return refuse(request, "the API key has expired");
 	if (!key_entry_admits(entry, request->address))
 		return request_fail(request, ERROR_FORBIDDEN, "the API key may not be used from %.*s; see its allowed_ips",

@@ -6,6 +6,7 @@
 #include "event_items.h"
 #include "clock.h"
 #include "crypto.h"
+#include "health.h"
 
 #include <event2/event.h>
 #include <inttypes.h>
@@ -295,7 +296,7 @@ answered(void *arg, const struct db_result *result)
 		could_not_ask(cohort, result);
 		return;
 	}
-	horizon = events_place_end(xid_of(result, rows), clock_wall_us());
+	horizon = events_place_end(xid_of(result, rows), health_time_us(cohort->channel->follow->worker->heritage->health));
 	begin_members(cohort, !cohort->verify || db_get(result, rows, "kept").data[0] == 't', &horizon, now_us);
 	for (int row = 0; row < rows; row++) {
 		bytes += db_get(result, row, "items").len;

@@ -28,7 +28,7 @@ follow_begin(struct follow *follow, struct request *request, const struct follow
 
 	if (!request->conn)
 		return STEP_DONE;
-	if (events_place_is_stale(&wish->from, clock_wall_us(), config->events_retention_days * DAY_US))
+	if (events_place_is_stale(&wish->from, request_time_us(request), config->events_retention_days * DAY_US))
 		return follow_refuse(request);
 	follower = arena_zero(&request->arena, sizeof(*follower));
 	follower->follow = follow;

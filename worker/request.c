@@ -336,6 +336,12 @@ request_fail_fields(struct request *request, enum error error, const struct fiel
 	return fail(request, &problem);
 }
 
+int64_t
+request_time_us(const struct request *request)
+{
+	return health_time_us(request->worker->heritage->health);
+}
+
 enum step
 request_fail_full(struct request *request)
 {

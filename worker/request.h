@@ -141,6 +141,12 @@ void request_written(struct request *request);
 /* Appends the stages that had to wait, with the milliseconds of each: "authenticate=3 handle=1200". */
 void request_write_waits(const struct request *request, struct buf *out);
 
+/*
+ * The database's time at this moment (shared/health.h), by which tokens and keys are judged and schedules are planned. Not
+ * that of the last tick: a token may have been made since.
+ */
+int64_t request_time_us(const struct request *request);
+
 struct slice request_header(const struct request *request, const char *lower_name);
 
 /* Makes the answer an error and returns STEP_DONE. The detail is for people: what happened, why, what to do. */

@@ -19,6 +19,7 @@
 #include "process.h"
 #include "db.h"
 #include "follow.h"
+#include "health.h"
 #include "jwt.h"
 #include "keycache.h"
 #include "log.h"
@@ -203,7 +204,7 @@ keep_house(struct worker *worker, int64_t now_us)
 		refusals_flush(worker->refusals, now_us, worker->draining);
 	}
 	if (ticks % FORGET_TICKS == 0)
-		revocations_forget(worker->revocations, worker->now_us);
+		revocations_forget(worker->revocations, health_time_us(worker->heritage->health));
 }
 
 static void

@@ -14,6 +14,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* What moves all clocks of the servers, and what moves their wall clocks besides. */
+enum { CLOCK_BYTES = 2 * sizeof(int64_t) };
+
 static const char clock_sql[] =
     "CREATE SCHEMA agentd_test;"
     "CREATE TABLE agentd_test.clock (moved interval NOT NULL);"
@@ -103,9 +106,9 @@ open_clock(struct scenario *scenario)
 
 	scenario->clock_path = arena_printf(&scenario->arena, "%s/clock", scenario->folder);
 	fd = open(scenario->clock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0 || ftruncate(fd, sizeof(int64_t)) < 0)
+	if (fd < 0 || ftruncate(fd, CLOCK_BYTES) < 0)
 		return failure_set(&scenario->failure, 0, "cannot make %s: %s", scenario->clock_path, strerror(errno));
-	scenario->clock = mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	scenario->clock = mmap(NULL, CLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (scenario->clock != MAP_FAILED)
 		return true;
@@ -134,7 +137,7 @@ database_close(struct scenario *scenario)
 	if (scenario->sql)
 		PQfinish(scenario->sql);
 	if (scenario->clock)
-		munmap(scenario->clock, sizeof(int64_t));
+		munmap(scenario->clock, CLOCK_BYTES);
 	if (scenario->database &&
 	    !run_outside(scenario, arena_printf(&scenario->arena, "DROP DATABASE %s WITH (FORCE)", scenario->database)))
 		fprintf(stderr, "scenario: %s\n", scenario->failure.text);
@@ -174,5 +177,19 @@ database_advance(struct scenario *scenario, const struct statement *statement)
 	if (!run_sql(scenario, scenario->sql, sql))
 		return false;
 	atomic_fetch_add((_Atomic int64_t *)scenario->clock, statement->duration_us);
+	return true;
+}
+
+bool
+database_jump_forward(struct scenario *scenario, const struct statement *statement)
+{
+	atomic_fetch_add((_Atomic int64_t *)scenario->clock + 1, statement->duration_us);
+	return true;
+}
+
+bool
+database_jump_back(struct scenario *scenario, const struct statement *statement)
+{
+	atomic_fetch_sub((_Atomic int64_t *)scenario->clock + 1, statement->duration_us);
 	return true;
 }

@@ -84,6 +84,8 @@ const struct statement_kind scenario_kinds[] = {
     {"drop", "NAME", "closes its connection and does not look at the answer", request_drop, 0, 0},
     {"refuses", "", "the node takes no new connections", request_refuses, KIND_AGAIN, 0},
     {"advance", "DURATION", "moves the clocks of the servers and of PostgreSQL", database_advance, 0, 0},
+    {"jump-forward", "DURATION", "sets the wall clocks of the servers, and nothing else", database_jump_forward, 0, 0},
+    {"jump-back", "DURATION", "the same", database_jump_back, 0, 0},
     {"until", "DURATION STATEMENT", "repeats it every 50 ms until it holds", run_until, 0, KIND_HEADER | KIND_CHECK},
     {"within", "DURATION STATEMENT", "gives it another bound than 10 s", run_within, 0, KIND_HEADER | KIND_CHECK},
     {"kill", "PROCESS [SIGNAL]", "SIGTERM or the signal; -9 waits for its death", control_kill, 0, 0},

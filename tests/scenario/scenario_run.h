@@ -158,6 +158,8 @@ MUST_CHECK bool database_open(struct scenario *scenario, int number);
 void database_close(struct scenario *scenario);
 MUST_CHECK bool database_sql(struct scenario *scenario, const struct statement *statement);
 MUST_CHECK bool database_advance(struct scenario *scenario, const struct statement *statement);
+MUST_CHECK bool database_jump_forward(struct scenario *scenario, const struct statement *statement);
+MUST_CHECK bool database_jump_back(struct scenario *scenario, const struct statement *statement);
 
 /* Runs the file; NULL: it passed. Else the lines of the diagnosis, in the arena of the caller. */
 const char *scenario_run(const char *path, int number, struct arena *arena);
