@@ -2,8 +2,8 @@
  * backup.c - see backup.h. A file appears under its name when it is whole and on the disk; until then it is
  * NAME.partial.
  *
- * While it reads, a backup holds the advisory lock "agentd" + 1 (in ASCII), shared, under which the keeper makes and drops
- * partitions: the locks that those need would wait for the backup, and everybody else for them.
+ * While it reads, a backup holds the advisory lock "agentd" + 1 (in ASCII), shared, under which the keeper makes and
+ * drops partitions: the locks that those need would wait for the backup, and everybody else for them.
  */
 #include "backup.h"
 #include "backup_file.h"
@@ -100,7 +100,8 @@ write_head(struct dump *dump)
 	bool written;
 
 	if (!facts)
-		return complain("what is to be backed up cannot be read (has this database been migrated by this agentd?)", error);
+		return complain("what is to be backed up cannot be read (has this database been migrated by this agentd?)",
+		                error);
 	json_write_begin(&writer, &text);
 	json_write_object_open(&writer);
 	json_write_member_text(&writer, "agentd", PACKAGE_VERSION);
@@ -308,7 +309,8 @@ record_end(struct dump *dump, const char *started, bool made)
 	if (gethostname(node, sizeof(node) - 1) != 0)
 		snprintf(node, sizeof(node), "unknown");
 	record(dump,
-	       "INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at, finished_at, bytes, rows, error)"
+	       "INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at, finished_at, bytes, rows, "
+	       "error)"
 	       " VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8, $9, $10)",
 	       ARRAY_LENGTH(values), values);
 }
@@ -348,8 +350,10 @@ backup_command(const struct config *config, char *(*url)(const struct config *co
 
 	if (argc != 1 || !*backup.path || (*backup.path == '-' && backup.path[1])) {
 		fputs("usage: agentd backup FILE\n"
-		      "Writes everything that agentd keeps in PostgreSQL, as of one moment, to FILE (-: standard output), while the\n"
-		      "nodes go on. With AGENTD_BACKUP_KEY (or AGENTD_BACKUP_KEY_FILE) it is encrypted. `agentd restore FILE --verify`\n"
+		      "Writes everything that agentd keeps in PostgreSQL, as of one moment, to FILE (-: standard output), "
+		      "while the\n"
+		      "nodes go on. With AGENTD_BACKUP_KEY (or AGENTD_BACKUP_KEY_FILE) it is encrypted. `agentd restore FILE "
+		      "--verify`\n"
 		      "proves that it can be restored.\n",
 		      stderr);
 		return 2;

@@ -25,7 +25,8 @@ fail_input(struct backup_file *backup)
 }
 
 static void
-derive(const uint8_t header[BACKUP_FILE_HEADER], struct slice secret, const char *purpose, uint8_t out[CRYPTO_SHA256_SIZE])
+derive(const uint8_t header[BACKUP_FILE_HEADER], struct slice secret, const char *purpose,
+       uint8_t out[CRYPTO_SHA256_SIZE])
 {
 	uint8_t root[CRYPTO_SHA256_SIZE] = {0};
 	struct crypto_hmac *hmac;
@@ -145,8 +146,9 @@ backup_file_open(struct backup_file *backup, FILE *file, struct slice secret)
 	derive(header, secret, "check", check);
 	if (crypto_equal(check, header + CHECK_AT, BACKUP_FILE_HEADER - CHECK_AT))
 		return true;
-	return fail(backup, backup->sealed ? "AGENTD_BACKUP_KEY is not the key that it was made with, or its header is damaged"
-	                                   : "its header is damaged");
+	return fail(backup, backup->sealed
+	                        ? "AGENTD_BACKUP_KEY is not the key that it was made with, or its header is damaged"
+	                        : "its header is damaged");
 }
 
 /* Reads the body of a frame; false: it is not there, or too long to be one. */
@@ -196,9 +198,10 @@ backup_file_read(struct backup_file *backup, enum backup_type *type_r, struct sl
 	if (!read_body(backup, &type))
 		return false;
 	if (!check_body(backup, (enum backup_type)type)) {
-		snprintf(backup->fault, sizeof(backup->fault),
-		         "it was changed or damaged in the %zu bytes from byte %lld on, or parts of it were exchanged or left out",
-		         backup->body.len, (long long)backup->bytes + 5);
+		snprintf(
+		    backup->fault, sizeof(backup->fault),
+		    "it was changed or damaged in the %zu bytes from byte %lld on, or parts of it were exchanged or left out",
+		    backup->body.len, (long long)backup->bytes + 5);
 		return false;
 	}
 	backup->number++;

@@ -33,7 +33,8 @@ MUST_CHECK char *database_script(struct pg_conn *conn, const char *sql);
  * *rows_r is how many; else the reason, to be freed (empty when take has stopped it: the connection is then of no use).
  */
 typedef bool database_take(void *arg, struct slice row);
-MUST_CHECK char *database_copy_out(struct pg_conn *conn, const char *sql, database_take *take, void *arg, int64_t *rows_r);
+MUST_CHECK char *database_copy_out(struct pg_conn *conn, const char *sql, database_take *take, void *arg,
+                                   int64_t *rows_r);
 /* COPY ... FROM STDIN: begin, any number of pieces of any size, end. NULL: done; else the reason, to be freed. */
 MUST_CHECK char *database_copy_begin(struct pg_conn *conn, const char *sql);
 MUST_CHECK char *database_copy_put(struct pg_conn *conn, struct slice piece);

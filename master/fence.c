@@ -1,6 +1,6 @@
 /*
- * fence.c - see fence.h. Numbers go on from the clock, far beyond what could have been given: the number of restores and
- * what happened between them are on record nowhere that a restore cannot lose.
+ * fence.c - see fence.h. Numbers go on from the clock, far beyond what could have been given: the number of restores
+ * and what happened between them are on record nowhere that a restore cannot lose.
  */
 #include "fence.h"
 #include "buf.h"
@@ -9,20 +9,21 @@
 #include "uuid.h"
 
 /* Seconds to 2^28 numbers of transactions each: no server makes as many, so every restore is beyond the last one. */
-static const char resume_sql[] =
-    "WITH old AS (SELECT coalesce($1, agentd_horizon()::text) AS horizon)"
-    " SELECT horizon, agentd_resume(greatest(extract(epoch FROM clock_timestamp())::bigint << 28, horizon::bigint + 1)) FROM "
-    "old";
+static const char resume_sql[] = "WITH old AS (SELECT coalesce($1, agentd_horizon()::text) AS horizon)"
+                                 " SELECT horizon, agentd_resume(greatest(extract(epoch FROM "
+                                 "clock_timestamp())::bigint << 28, horizon::bigint + 1)) FROM "
+                                 "old";
 
 static const char held_sql[] =
     "SELECT array_agg(tenant)::text AS tenant, array_agg(id)::text AS id, array_agg(epoch)::text AS epoch,"
-    " array_agg('release'::text)::text AS outcome, array_agg(true)::text AS retryable, array_agg(NULL::text)::text AS nothing,"
+    " array_agg('release'::text)::text AS outcome, array_agg(true)::text AS retryable, array_agg(NULL::text)::text AS "
+    "nothing,"
     " count(*) AS count"
     " FROM (SELECT tenant, id, epoch FROM tasks WHERE status = 'processing' ORDER BY tenant, id LIMIT 500) t";
 
 /*
- * Lease numbers go on at the seconds since 2025, or 2^20 beyond what is there: below that are those of the lost time, of
- * which a task would have had to have one a second.
+ * Lease numbers go on at the seconds since 2025, or 2^20 beyond what is there: below that are those of the lost time,
+ * of which a task would have had to have one a second.
  */
 static const char script_sql[] =
     "UPDATE tasks SET epoch = least(2147000000, greatest(epoch::bigint + 1048576,"
@@ -41,8 +42,10 @@ static const char record_sql[] =
     "WITH r AS (INSERT INTO restores (id, kind, at, backup_id, taken_at, lost_from, lost_to, replaced)"
     " VALUES ($1, $2, now(), $3, coalesce($4::timestamptz, now()), $5::xid8, agentd_xid(), $6) RETURNING *)"
     " INSERT INTO audit_log (tenant, at, actor, action, subject_type, subject_id, after)"
-    " SELECT 1, now(), 'agentd restore', 'system.' || r.kind, 'restore', r.id, jsonb_build_object('backup_id', r.backup_id,"
-    " 'taken_at', r.taken_at, 'replaced', r.replaced, 'leases_given_back', $7::bigint, 'keys_suspended', $8::boolean) FROM r";
+    " SELECT 1, now(), 'agentd restore', 'system.' || r.kind, 'restore', r.id, jsonb_build_object('backup_id', "
+    "r.backup_id,"
+    " 'taken_at', r.taken_at, 'replaced', r.replaced, 'leases_given_back', $7::bigint, 'keys_suspended', $8::boolean) "
+    "FROM r";
 
 static bool
 report(char *error, const char *what)
@@ -119,7 +122,8 @@ fence_raise(struct pg_conn *conn, struct fence *fence)
 	char *error;
 	struct pg_result *resumed = database_query(conn, resume_sql, 1, values, &error);
 	bool good = resumed && give_back_leases(conn, &fence->leases) &&
-	            report(database_script(conn, script_sql), "raising the fence") && put_on_record(conn, fence, database_cell(resumed, 0, 0));
+	            report(database_script(conn, script_sql), "raising the fence") &&
+	            put_on_record(conn, fence, database_cell(resumed, 0, 0));
 
 	if (good && fence->suspend_keys)
 		good = report(database_script(conn, "UPDATE api_keys SET status = 'suspended' WHERE status = 'active'"),

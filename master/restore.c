@@ -14,17 +14,20 @@ struct options {
 	bool verify, beside, replace, suspend_keys, recovered;
 };
 
-static const char session_sql[] =
-    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET DateStyle = 'ISO'; SET TimeZone = 'UTC';"
-    "SET synchronous_commit = on";
+static const char session_sql[] = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET "
+                                  "DateStyle = 'ISO'; SET TimeZone = 'UTC';"
+                                  "SET synchronous_commit = on";
 
 /* What stands in the way: our tables and those of others. Views and functions of others do no harm. */
 static const char found_sql[] =
-    "SELECT count(*), string_agg(relname, ', ' ORDER BY relname) FILTER (WHERE n <= 5), current_schema(), current_database(),"
-    " bool_or(relname = 'tasks') FROM (SELECT relname, row_number() OVER (ORDER BY relname <> 'tasks', relname) AS n FROM "
+    "SELECT count(*), string_agg(relname, ', ' ORDER BY relname) FILTER (WHERE n <= 5), current_schema(), "
+    "current_database(),"
+    " bool_or(relname = 'tasks') FROM (SELECT relname, row_number() OVER (ORDER BY relname <> 'tasks', relname) AS n "
+    "FROM "
     "pg_class c"
     " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
-    " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = "
+    " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype "
+    "= "
     "'e')) c";
 
 /* Everything in the schema that is ours and not an extension's; indexes and identity sequences go with their tables. */
@@ -41,20 +44,22 @@ static const char move_sql[] =
     " WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i', 'e'))"
     " UNION ALL SELECT format('ROUTINE %s', p.oid::regprocedure) FROM pg_proc p"
     " WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'agentd%'"
-    " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')"
+    " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype "
+    "= 'e')"
     " UNION ALL SELECT format('TYPE %s', c.reltype::regtype) FROM pg_class c"
     " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'c'"
     " LOOP EXECUTE format('ALTER %s SET SCHEMA %I', line, target); END LOOP;"
     " PERFORM set_config('agentd.replaced', target, false); END $$";
 
 /* What was taken from somebody after the backup stays taken. $1: the schema. */
-static const char carry_sql[] =
-    "DO $$ DECLARE old text := current_setting('agentd.replaced'); BEGIN"
-    " IF to_regclass(format('%I.api_keys', old)) IS NULL THEN RETURN; END IF;"
-    " EXECUTE format('UPDATE api_keys k SET status = o.status FROM %I.api_keys o WHERE o.key_id = k.key_id AND k.status ="
-    " ''active'' AND o.status <> ''active''', old);"
-    " EXECUTE format('UPDATE users u SET active = false FROM %I.users o WHERE o.tenant = u.tenant AND o.id = u.id AND u.active"
-    " AND NOT o.active', old); END $$";
+static const char carry_sql[] = "DO $$ DECLARE old text := current_setting('agentd.replaced'); BEGIN"
+                                " IF to_regclass(format('%I.api_keys', old)) IS NULL THEN RETURN; END IF;"
+                                " EXECUTE format('UPDATE api_keys k SET status = o.status FROM %I.api_keys o WHERE "
+                                "o.key_id = k.key_id AND k.status ="
+                                " ''active'' AND o.status <> ''active''', old);"
+                                " EXECUTE format('UPDATE users u SET active = false FROM %I.users o WHERE o.tenant = "
+                                "u.tenant AND o.id = u.id AND u.active"
+                                " AND NOT o.active', old); END $$";
 
 static bool
 report(char *error, const char *what)
@@ -108,7 +113,8 @@ move_aside(struct pg_conn *conn)
 	}
 	if (!error)
 		error = database_script(conn, "SET lock_timeout = 0");
-	return report(error, "what is there cannot be moved aside (does the database user own it, and may he make schemas?)");
+	return report(error,
+	              "what is there cannot be moved aside (does the database user own it, and may he make schemas?)");
 }
 
 static bool
@@ -145,8 +151,10 @@ restore_inside(struct pg_conn *conn, struct restore_load *load, const struct opt
 		        : found               ? "still revoked"
 		                              : "active again: revoke them, or restore with --suspend-keys");
 	if (good && fence.replaced)
-		fprintf(stderr, "agentd: what was there before is in the schema %s: when it is not wanted any more,\n"
-		        "agentd: DROP SCHEMA %s CASCADE.\n", fence.replaced, fence.replaced);
+		fprintf(stderr,
+		        "agentd: what was there before is in the schema %s: when it is not wanted any more,\n"
+		        "agentd: DROP SCHEMA %s CASCADE.\n",
+		        fence.replaced, fence.replaced);
 	database_clear(replaced);
 	return good;
 }
@@ -157,15 +165,12 @@ restore(struct restore_load *load, const struct options *options, const char *ur
 	struct pg_conn *conn = database_open(url, 10);
 	bool found = false;
 	bool good = conn && report(database_script(conn, session_sql), "setting up the connection") && migrate_lock(conn) &&
-	                   look(conn, options, &found) && report(database_script(conn, "BEGIN"), "beginning");
+	            look(conn, options, &found) && report(database_script(conn, "BEGIN"), "beginning");
 
 	if (good && !restore_inside(conn, load, options, found)) {
 		fputs("agentd: nothing was changed.\n", stderr);
 		good = false;
 	}
-	/* Plans stay on indexes whatever the statistics say; people who look do not. */
-	if (good)
-		free(database_script(conn, "SET statement_timeout = '60s'; ANALYZE"));
 	if (conn)
 		database_close(conn);
 	return good;
@@ -182,11 +187,13 @@ raise_only(const struct options *options, const char *url)
 	if (good && !migrate_up(url, MIGRATE_LATEST))
 		good = false;
 	good = good && report(database_script(conn, "BEGIN"), "beginning") && fence_part(conn) &&
-	       report(database_script(conn, "LOCK TABLE workflows, tasks, events, sessions, changes_head IN ACCESS EXCLUSIVE MODE"),
+	       report(database_script(
+	                  conn, "LOCK TABLE workflows, tasks, events, sessions, changes_head IN ACCESS EXCLUSIVE MODE"),
 	              "locking") &&
 	       fence_raise(conn, &fence) && fence_part(conn) && report(database_script(conn, "COMMIT"), "committing");
 	if (good)
-		fprintf(stderr, "agentd: the recovered database is ready: %lld leases were given back, all sessions have ended.\n",
+		fprintf(stderr,
+		        "agentd: the recovered database is ready: %lld leases were given back, all sessions have ended.\n",
 		        (long long)fence.leases);
 	if (conn)
 		database_close(conn);
@@ -231,9 +238,12 @@ restore_command(const struct config *config, char *(*url)(const struct config *c
 		fputs("usage: agentd restore FILE --verify [--beside]\n"
 		      "       agentd restore FILE [--replace] [--suspend-keys]\n"
 		      "       agentd restore --recovered [--suspend-keys]\n"
-		      "FILE is what `agentd backup` wrote; -: standard input. --verify restores into a scratch database, checks what is\n"
-		      "there, and changes nothing else; --beside: in the server in use, not in one of its own. --replace moves what is in the database aside. --suspend-keys: no API key\n"
-		      "works before somebody reactivates it. --recovered: after PostgreSQL itself was recovered to a point in time.\n",
+		      "FILE is what `agentd backup` wrote; -: standard input. --verify restores into a scratch database, "
+		      "checks what is\n"
+		      "there, and changes nothing else; --beside: in the server in use, not in one of its own. --replace moves "
+		      "what is in the database aside. --suspend-keys: no API key\n"
+		      "works before somebody reactivates it. --recovered: after PostgreSQL itself was recovered to a point in "
+		      "time.\n",
 		      stderr);
 		return 2;
 	}
@@ -243,7 +253,8 @@ restore_command(const struct config *config, char *(*url)(const struct config *c
 	if (options.recovered)
 		good = raise_only(&options, address);
 	else if (restore_load_open(&load, options.path, slice_of(config->backup_key)))
-		good = options.verify ? verify_backup(config, &load, address, options.beside) : restore(&load, &options, address);
+		good =
+		    options.verify ? verify_backup(config, &load, address, options.beside) : restore(&load, &options, address);
 	if (!options.recovered)
 		restore_load_close(&load);
 	free(address);

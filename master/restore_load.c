@@ -1,7 +1,7 @@
 /*
- * restore_load.c - see restore_load.h. Foreign keys and unique indexes are there while rows come in: what they refuse is
- * not restored. Row level security and the triggers that count quotas and guard the audit log are for a server at work:
- * they rest for the table that is being loaded, which only its owner can have.
+ * restore_load.c - see restore_load.h. Foreign keys and unique indexes are there while rows come in: what they refuse
+ * is not restored. Row level security and the triggers that count quotas and guard the audit log are for a server at
+ * work: they rest for the table that is being loaded, which only its owner can have.
  */
 #include "restore_load.h"
 #include "json_read.h"
@@ -81,7 +81,8 @@ read_head(struct restore_load *load, struct slice text)
 	if (schema <= query_migration_count)
 		return true;
 	fprintf(stderr,
-	        "agentd: the backup %s has schema version %" PRId64 ", but this program knows only %d: agentd %s made it; restore "
+	        "agentd: the backup %s has schema version %" PRId64
+	        ", but this program knows only %d: agentd %s made it; restore "
 	        "it with that or a newer one.\n",
 	        load->path, schema, query_migration_count, agentd);
 	return false;
@@ -135,11 +136,11 @@ open_table(struct restore_load *load)
 {
 	const char *values[] = {load->table};
 	char *error;
-	struct pg_result *result =
-	    database_query(load->conn,
-	                   "SELECT c.relforcerowsecurity FROM pg_class c"
-	                   " WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1 AND c.relkind IN ('r', 'p')",
-	                   1, values, &error);
+	struct pg_result *result = database_query(
+	    load->conn,
+	    "SELECT c.relforcerowsecurity FROM pg_class c"
+	    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = $1 AND c.relkind IN ('r', 'p')",
+	    1, values, &error);
 	struct buf sql = {0};
 	bool there = result && database_rows(result) == 1;
 
@@ -148,12 +149,13 @@ open_table(struct restore_load *load)
 	if (error)
 		return report(load, load->table, error);
 	if (!there) {
-		fprintf(stderr, "agentd: the backup %s has a table %s, which agentd of that time did not have: ", load->path, load->table);
+		fprintf(stderr, "agentd: the backup %s has a table %s, which agentd of that time did not have: ", load->path,
+		        load->table);
 		fputs("it belongs to somebody else and cannot be restored by agentd.\n", stderr);
 		return false;
 	}
-	buf_printf(&sql, "ALTER TABLE \"%s\" NO FORCE ROW LEVEL SECURITY, DISABLE TRIGGER USER; DELETE FROM \"%s\"", load->table,
-	           load->table);
+	buf_printf(&sql, "ALTER TABLE \"%s\" NO FORCE ROW LEVEL SECURITY, DISABLE TRIGGER USER; DELETE FROM \"%s\"",
+	           load->table, load->table);
 	buf_add_byte(&sql, '\0');
 	error = database_script(load->conn, sql.data);
 	buf_free(&sql);
@@ -197,7 +199,8 @@ end_table(struct restore_load *load, struct slice text)
 	if (error)
 		return report(load, load->table, error);
 	if (!good || rows != expected) {
-		fprintf(stderr, "agentd: the backup %s has %" PRId64 " rows of the table %s, but says %" PRId64 ": rows are missing\n",
+		fprintf(stderr,
+		        "agentd: the backup %s has %" PRId64 " rows of the table %s, but says %" PRId64 ": rows are missing\n",
 		        load->path, rows, load->table, expected);
 		return false;
 	}

@@ -19,8 +19,8 @@ struct restore_load {
 	int schema;
 	char id[UUID_TEXT_SIZE];
 	char taken_at[40];
-	char horizon[24]; /* in the order of events: what is below was committed */
-	int64_t rows;     /* loaded so far */
+	char horizon[24];  /* in the order of events: what is below was committed */
+	int64_t rows;      /* loaded so far */
 	struct buf tables; /* a JSON object: the rows of each table, as loaded */
 	/* The table that is being loaded. */
 	char table[64];

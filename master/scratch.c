@@ -111,11 +111,13 @@ make_beside(struct scratch *scratch, const char *beside)
 	buf_add_byte(&sql, '\0');
 	error = database_script(conn, sql.data);
 	if (error)
-		fprintf(stderr,
-		        "agentd: no scratch database can be made: %s"
-		        "agentd: let the user make databases (ALTER ROLE ... CREATEDB), or install PostgreSQL's programs here (Debian:\n"
-		        "agentd: postgresql-15; AGENTD_POSTGRES_BIN_DIR names their folder): then it gets a server of its own.\n",
-		        error);
+		fprintf(
+		    stderr,
+		    "agentd: no scratch database can be made: %s"
+		    "agentd: let the user make databases (ALTER ROLE ... CREATEDB), or install PostgreSQL's programs here "
+		    "(Debian:\n"
+		    "agentd: postgresql-15; AGENTD_POSTGRES_BIN_DIR names their folder): then it gets a server of its own.\n",
+		    error);
 	else {
 		scratch->beside = beside;
 		scratch->url = database_url_of(beside, scratch->name);
@@ -139,7 +141,8 @@ scratch_make(struct scratch *scratch, const struct config *config, const char *u
 	} else {
 		made = state_user_find(config->user, &scratch->user) && make_folder(scratch) && start_server(scratch);
 		if (!made && scratch->folder)
-			fprintf(stderr, "agentd: the scratch database in %s did not start; its postgres.log says why.\n", scratch->folder);
+			fprintf(stderr, "agentd: the scratch database in %s did not start; its postgres.log says why.\n",
+			        scratch->folder);
 	}
 	if (!made)
 		scratch_drop(scratch);
@@ -155,7 +158,8 @@ drop_beside(struct scratch *scratch)
 	snprintf(sql, sizeof(sql), "DROP DATABASE IF EXISTS %s WITH (FORCE)", scratch->name);
 	error = conn ? database_script(conn, sql) : NULL;
 	if (error || !conn)
-		fprintf(stderr, "agentd: the scratch database %s could not be dropped: %s", scratch->name, error ? error : "no connection\n");
+		fprintf(stderr, "agentd: the scratch database %s could not be dropped: %s", scratch->name,
+		        error ? error : "no connection\n");
 	free(error);
 	if (conn)
 		database_close(conn);

@@ -43,8 +43,10 @@ static const struct check {
      " WHERE t.tenant = w.tenant AND t.workflow_id = w.id) c"
      " WHERE (w.tasks_total, w.tasks_completed) IS DISTINCT FROM (c.total, c.completed)"},
     {"workflows that have ended while a task of theirs has not",
-     "SELECT w.id FROM workflows w WHERE w.status IN ('completed', 'failed', 'cancelled') AND EXISTS (SELECT FROM tasks t"
-     " WHERE t.tenant = w.tenant AND t.workflow_id = w.id AND t.status IN ('blocked', 'pending', 'retrying', 'processing'))"},
+     "SELECT w.id FROM workflows w WHERE w.status IN ('completed', 'failed', 'cancelled') AND EXISTS (SELECT FROM "
+     "tasks t"
+     " WHERE t.tenant = w.tenant AND t.workflow_id = w.id AND t.status IN ('blocked', 'pending', 'retrying', "
+     "'processing'))"},
     {"tasks whose state and lease contradict each other",
      "SELECT t.id FROM tasks t WHERE (t.status = 'processing') <> (t.lease_until IS NOT NULL)"
      " OR (t.status = 'processing' AND (t.epoch < 1 OR t.leased_by IS NULL))"},
@@ -52,7 +54,8 @@ static const struct check {
      "SELECT t.id FROM tasks t JOIN task_attempts a ON a.tenant = t.tenant AND a.task_id = t.id"
      " WHERE t.status = 'processing' AND a.epoch >= t.epoch"},
     {"tasks with a record of a lease that they have not had",
-     "SELECT t.id FROM tasks t JOIN task_attempts a ON a.tenant = t.tenant AND a.task_id = t.id WHERE a.epoch > t.epoch"},
+     "SELECT t.id FROM tasks t JOIN task_attempts a ON a.tenant = t.tenant AND a.task_id = t.id WHERE a.epoch > "
+     "t.epoch"},
 };
 
 static char *scratch_url;
@@ -73,8 +76,10 @@ run_check(struct pg_conn *conn, const struct check *check)
 	struct pg_result *result;
 	bool good;
 
-	buf_printf(&sql, "SELECT count(*), string_agg(x.id, ', ') FILTER (WHERE x.n <= 5)"
-	           " FROM (SELECT y.id::text, row_number() OVER () AS n FROM (%s) AS y(id)) x", check->sql);
+	buf_printf(&sql,
+	           "SELECT count(*), string_agg(x.id, ', ') FILTER (WHERE x.n <= 5)"
+	           " FROM (SELECT y.id::text, row_number() OVER () AS n FROM (%s) AS y(id)) x",
+	           check->sql);
 	buf_add_byte(&sql, '\0');
 	result = database_query(conn, sql.data, 0, NULL, &error);
 	buf_free(&sql);
@@ -131,7 +136,8 @@ static void
 put_on_record(const struct restore_load *load, const char *url, int64_t took_ms, bool good)
 {
 	static const char sql[] =
-	    "INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at, finished_at, bytes, rows, verified_at,"
+	    "INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at, finished_at, bytes, rows, "
+	    "verified_at,"
 	    " verify_ms, verify_error) VALUES ($1, 'done', false, $2, $3, $4, $5, $5::timestamptz, $6, $7,"
 	    " CASE WHEN $9::text IS NULL THEN now() END, $8, $9)"
 	    " ON CONFLICT (id) DO UPDATE SET verified_at = coalesce(excluded.verified_at, backups.verified_at),"
@@ -179,10 +185,11 @@ verify_backup(const struct config *config, struct restore_load *load, const char
 	fflush(stdout);
 	put_on_record(load, url, took_ms, good);
 	if (good)
-		printf("The backup %s of %s can be restored: %lld rows, every check passed, in %lld ms.\n", load->id, load->taken_at,
-		       (long long)load->rows, (long long)took_ms);
+		printf("The backup %s of %s can be restored: %lld rows, every check passed, in %lld ms.\n", load->id,
+		       load->taken_at, (long long)load->rows, (long long)took_ms);
 	else
-		printf("The backup %s of %s is NOT proven: see above. Make another one, and look at what has changed this file.\n", load->id,
-		       load->taken_at);
+		printf(
+		    "The backup %s of %s is NOT proven: see above. Make another one, and look at what has changed this file.\n",
+		    load->id, load->taken_at);
 	return good;
 }

@@ -1,6 +1,6 @@
 /*
- * verify.h - `agentd restore FILE --verify`: proves that a backup can be restored and that what it holds is whole. Blocks;
- * findings go to standard output, what kept it from looking to standard error.
+ * verify.h - `agentd restore FILE --verify`: proves that a backup can be restored and that what it holds is whole.
+ * Blocks; findings go to standard output, what kept it from looking to standard error.
  */
 #ifndef AGENTD_VERIFY_H
 #define AGENTD_VERIFY_H

@@ -134,7 +134,8 @@ test_places_in_a_lost_part(void **state UNUSED)
 	} places[] = {{"0", "0", "f"},   {"499", "7", "f"}, {"500", "0", "f"}, {"500", "1", "t"},
 	              {"700", "0", "t"}, {"899", "9", "t"}, {"900", "0", "f"}, {"18446744073709551615", "0", "f"}};
 
-	SQL("INSERT INTO restores (id, kind, at, lost_from, lost_to) VALUES ('%s', 'restore', now(), '500', '900')", new_id());
+	SQL("INSERT INTO restores (id, kind, at, lost_from, lost_to) VALUES ('%s', 'restore', now(), '500', '900')",
+	    new_id());
 	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
 		struct db_answer *answer = read_from(places[i].xid, places[i].seq);
 

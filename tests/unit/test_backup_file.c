@@ -1,6 +1,6 @@
 /*
- * test_backup_file.c - the format of backups: what was written is read, and whatever is done to the bytes is found, with
- * a key and without one.
+ * test_backup_file.c - the format of backups: what was written is read, and whatever is done to the bytes is found,
+ * with a key and without one.
  */
 #include "base.h"
 
@@ -117,7 +117,8 @@ test_every_cut_is_found(void **state UNUSED)
 
 /* Puts frames of from one after the other, as order says, behind the header of bytes. */
 static int
-read_frames(const struct buf *bytes, const struct buf *from, const size_t at[FRAMES + 1], const char *order, struct slice key)
+read_frames(const struct buf *bytes, const struct buf *from, const size_t at[FRAMES + 1], const char *order,
+            struct slice key)
 {
 	struct buf made = {0};
 	int count;
@@ -164,8 +165,10 @@ test_the_key_is_needed(void **state UNUSED)
 	assert_string_equal(fault, "AGENTD_BACKUP_KEY is not the key that it was made with, or its header is damaged");
 	assert_int_equal(read_all(buf_slice(&bytes), SLICE(""), fault), -1);
 	assert_non_null(strstr(fault, "it is encrypted: set AGENTD_BACKUP_KEY"));
-	assert_int_equal(read_all(SLICE("PGDMP and what pg_dump writes, which is longer than a header of 80 bytes .........."), keys[1], fault),
-	                 -1);
+	assert_int_equal(
+	    read_all(SLICE("PGDMP and what pg_dump writes, which is longer than a header of 80 bytes .........."), keys[1],
+	             fault),
+	    -1);
 	assert_non_null(strstr(fault, "it is no backup that `agentd backup` made"));
 	buf_free(&bytes);
 	/* One that was made without a key opens with any. */
