@@ -1,5 +1,6 @@
 /* database.c - see database.h. */
 #include "database.h"
+#include "buf.h"
 #include "clock.h"
 #include "log.h"
 
@@ -92,6 +93,95 @@ database_script(struct pg_conn *conn, const char *sql)
 		error = mem_string(PQerrorMessage((PGconn *)conn));
 	PQclear(result);
 	return error;
+}
+
+static char *
+reason_of(struct pg_conn *conn)
+{
+	return mem_string(PQerrorMessage((PGconn *)conn));
+}
+
+/* The end of a COPY: how many rows it was of, or the reason why it failed. */
+static char *
+take_copy_end(struct pg_conn *conn, int64_t *rows_r)
+{
+	PGresult *result = PQgetResult((PGconn *)conn);
+	char *error = PQresultStatus(result) == PGRES_COMMAND_OK ? NULL : reason_of(conn);
+
+	*rows_r = error ? 0 : strtoll(PQcmdTuples(result), NULL, 10);
+	PQclear(result);
+	while ((result = PQgetResult((PGconn *)conn)))
+		PQclear(result);
+	return error;
+}
+
+char *
+database_copy_out(struct pg_conn *conn, const char *sql, database_take *take, void *arg, int64_t *rows_r)
+{
+	PGresult *result = PQexec((PGconn *)conn, sql);
+	bool begun = PQresultStatus(result) == PGRES_COPY_OUT, taken = true;
+	char *row;
+	int length;
+
+	PQclear(result);
+	if (!begun)
+		return reason_of(conn);
+	while (taken && (length = PQgetCopyData((PGconn *)conn, &row, 0)) > 0) {
+		taken = take(arg, (struct slice){row, (size_t)length});
+		PQfreemem(row);
+	}
+	if (!taken)
+		return mem_string("");
+	return length == -1 ? take_copy_end(conn, rows_r) : reason_of(conn);
+}
+
+char *
+database_copy_begin(struct pg_conn *conn, const char *sql)
+{
+	PGresult *result = PQexec((PGconn *)conn, sql);
+	bool begun = PQresultStatus(result) == PGRES_COPY_IN;
+
+	PQclear(result);
+	return begun ? NULL : reason_of(conn);
+}
+
+char *
+database_copy_put(struct pg_conn *conn, struct slice piece)
+{
+	return PQputCopyData((PGconn *)conn, piece.data, (int)piece.len) == 1 ? NULL : reason_of(conn);
+}
+
+char *
+database_copy_end(struct pg_conn *conn, int64_t *rows_r)
+{
+	return PQputCopyEnd((PGconn *)conn, NULL) == 1 ? take_copy_end(conn, rows_r) : reason_of(conn);
+}
+
+char *
+database_url_of(const char *url, const char *database)
+{
+	PQconninfoOption *options = PQconninfoParse(url, NULL);
+	struct buf out = {0};
+
+	for (PQconninfoOption *option = options; option && option->keyword; option++) {
+		bool names_it = strcmp(option->keyword, "dbname") == 0;
+
+		if (!names_it && (!option->val || !*option->val))
+			continue;
+		buf_printf(&out, "%s='", option->keyword);
+		for (const char *at = names_it ? database : option->val; *at; at++) {
+			if (*at == '\'' || *at == '\\')
+				buf_add_byte(&out, '\\');
+			buf_add_byte(&out, *at);
+		}
+		buf_add_text(&out, "' ");
+	}
+	buf_add_byte(&out, '\0');
+	if (options)
+		PQconninfoFree(options);
+	else
+		buf_free(&out);
+	return options ? out.data : NULL;
 }
 
 int

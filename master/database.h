@@ -29,6 +29,21 @@ MUST_CHECK struct pg_result *database_query(struct pg_conn *conn, const char *sq
 MUST_CHECK char *database_script(struct pg_conn *conn, const char *sql);
 
 /*
+ * COPY ... TO STDOUT: each row goes to take, which may stop it by returning false. NULL: all rows were taken, and
+ * *rows_r is how many; else the reason, to be freed (empty when take has stopped it: the connection is then of no use).
+ */
+typedef bool database_take(void *arg, struct slice row);
+MUST_CHECK char *database_copy_out(struct pg_conn *conn, const char *sql, database_take *take, void *arg,
+                                   int64_t *rows_r);
+/* COPY ... FROM STDIN: begin, any number of pieces of any size, end. NULL: done; else the reason, to be freed. */
+MUST_CHECK char *database_copy_begin(struct pg_conn *conn, const char *sql);
+MUST_CHECK char *database_copy_put(struct pg_conn *conn, struct slice piece);
+MUST_CHECK char *database_copy_end(struct pg_conn *conn, int64_t *rows_r);
+
+/* The same server and user, but another database: a keyword string, to be wiped and freed. NULL: url is none. */
+MUST_CHECK char *database_url_of(const char *url, const char *database);
+
+/*
  * Tells the paths of the files that libpq may open when it connects to url, there or not; certificates are renewed
  * while agentd runs, so another file may take their place. Does not connect.
  */

@@ -72,6 +72,24 @@ find_in_path(void)
 }
 
 static char *
+find_any(void)
+{
+	char *bin = find_newest();
+
+	return bin ? bin : find_in_path();
+}
+
+bool
+embedded_is_possible(const struct config *config)
+{
+	char *bin = *config->postgres_bin_dir ? mem_string(config->postgres_bin_dir) : find_any();
+	bool possible = bin != NULL;
+
+	free(bin);
+	return possible;
+}
+
+static char *
 find_bin(const struct config *config)
 {
 	char *bin = NULL;
@@ -83,9 +101,7 @@ find_bin(const struct config *config)
 		        config->postgres_bin_dir);
 		return NULL;
 	}
-	bin = find_newest();
-	if (!bin)
-		bin = find_in_path();
+	bin = find_any();
 	if (!bin)
 		fputs("agentd: the embedded database needs PostgreSQL's programs initdb and postgres, and they are not here.\n"
 		      "agentd: install the Debian package postgresql-15 (any version from 14 on), name their folder in\n"

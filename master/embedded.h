@@ -21,6 +21,8 @@ struct embedded {
 	char *url;    /* for libpq */
 };
 
+/* True if there are PostgreSQL programs, or somebody says where. */
+bool embedded_is_possible(const struct config *config);
 /* Finds the programs and the paths; makes nothing. False: no PostgreSQL programs, said which package has them. */
 MUST_CHECK bool embedded_find(const struct config *config, const char *folder, const struct state_user *user,
                               struct embedded *embedded_r);

@@ -3,6 +3,7 @@
  * configuration (EX_CONFIG of sysexits.h).
  */
 #include "audit.h"
+#include "backup.h"
 #include "config.h"
 #include "embedded.h"
 #include "handover.h"
@@ -10,6 +11,7 @@
 #include "migrate.h"
 #include "proctitle.h"
 #include "query.h"
+#include "restore.h"
 #include "run.h"
 #include "state.h"
 #include "status.h"
@@ -135,6 +137,18 @@ command_upgrade_check(const struct config *config, int argc, char **argv)
 	return upgrade_check_command(config, database_of);
 }
 
+static int
+command_backup(const struct config *config, int argc, char **argv)
+{
+	return backup_command(config, database_of, argc, argv);
+}
+
+static int
+command_restore(const struct config *config, int argc, char **argv)
+{
+	return restore_command(config, database_of, argc, argv);
+}
+
 static const struct command commands[] = {
     {"run", "", "serve (this is what agentd does without a command)", command_run},
     {"status", "[--once | --json]", "the processes of the node that runs here: live on a terminal", status_command},
@@ -144,6 +158,8 @@ static const struct command commands[] = {
     {"audit", "verify [--checkpoint FILE] [--file FILE]", "find what was changed in the audit log afterwards", command_audit},
     {"upgrade-check", "", "what a running agentd asks a new program (SIGUSR2): settings, and the schema brought up",
      command_upgrade_check},
+    {"backup", "FILE", "everything of one moment into a file, while the nodes go on", command_backup},
+    {"restore", "FILE [--verify | --replace]", "prove a backup, or put it back", command_restore},
     {"user", "add NAME | passwd NAME | list", "people who may log in", command_user},
 };
 

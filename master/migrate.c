@@ -148,6 +148,26 @@ migrate_down(const char *url, int target)
 }
 
 bool
+migrate_lock(struct pg_conn *conn)
+{
+	return report(database_script(conn, lock_sql), "waiting for another migration");
+}
+
+bool
+migrate_inside(struct pg_conn *conn, int from, int target)
+{
+	bool done = from > 0 || report(database_script(conn, versions_sql), "making the table migration_versions");
+
+	for (int version = from; done && version < target; version++) {
+		const struct query_migration *migration = &query_migrations[version];
+		int64_t started_us = clock_steady_us();
+
+		done = report(database_script(conn, migration->up), migration->name) && record(conn, migration, true, started_us);
+	}
+	return done;
+}
+
+bool
 migrate_status(const char *url, FILE *out)
 {
 	struct pg_conn *conn;

@@ -72,7 +72,8 @@ read_kind(struct slice text, enum change_kind *kind_r)
 	                                    [CHANGE_SESSION] = "session",
 	                                    [CHANGE_USER] = "user",
 	                                    [CHANGE_TENANT] = "tenant",
-	                                    [CHANGE_SETTINGS] = "settings"};
+	                                    [CHANGE_SETTINGS] = "settings",
+	                                    [CHANGE_ALL] = "all"};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
 		if (slice_is(text, names[i])) {

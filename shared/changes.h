@@ -6,7 +6,7 @@
  * table is the truth. Listeners are told of each change once, in order. They are told to begin when all that they know
  * is void: before the first load, when the sequence went back (the database was restored), and when rows are missing
  * because this process was away for longer than they are kept. A load brings what is still relevant: sessions and users
- * whose tokens are refused, and tenants that are; keys and settings are read anew by who begins.
+ * whose tokens are refused, tenants that are, and restores; keys and settings are read anew by who begins.
  *
  * changes_age_us() is how old the knowledge is at most, on the monotonic clock: what was committed before that is known
  * here. Who refuses on its ground must refuse everything when it is too old. Nothing blocks.
@@ -24,7 +24,8 @@ enum change_kind {
 	CHANGE_SESSION, /* subject: session id; its tokens are refused */
 	CHANGE_USER,    /* subject: user id; tokens from before the change are refused */
 	CHANGE_TENANT,  /* subject: tenant id; refused says what holds now */
-	CHANGE_SETTINGS /* subject: name of the setting */
+	CHANGE_SETTINGS, /* subject: name of the setting */
+	CHANGE_ALL       /* the database was restored: tokens from before are refused */
 };
 
 struct change {

@@ -243,6 +243,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_log_levels(&check);
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
+	check_secret(&check, SETTING_BACKUP_KEY, config->backup_key);
 	check_token_keys(&check);
 	if (check.strict && password > 0 && password < PASSWORD_LEAST)
 		refuse(&check, SETTING_ADMIN_PASSWORD,

@@ -141,6 +141,20 @@ cohort_read_on(struct follower *follower, bool latest)
 	cohort_ask(cohort);
 }
 
+/* The database was restored, and the place is behind what was lost: who has no answer yet is told, the others come again. */
+static void
+end_lost(struct cohort *cohort)
+{
+	struct follower *follower;
+
+	while ((follower = TAILQ_FIRST(&cohort->members)))
+		if (follower->begun)
+			cohort_finish(follower);
+		else
+			cohort_end(follower, follow_refuse(follower->request));
+	cohort_free(cohort);
+}
+
 /* The first rows have come: who has waited for them has no answer yet. */
 static void
 begin_members(struct cohort *cohort, bool kept, const struct events_place *horizon, int64_t now_us)
@@ -294,6 +308,10 @@ answered(void *arg, const struct db_result *result)
 	cohort->asking = false;
 	if (result->status != DB_OK) {
 		could_not_ask(cohort, result);
+		return;
+	}
+	if (db_get(result, rows, "lost").data[0] == 't') {
+		end_lost(cohort);
 		return;
 	}
 	horizon = events_place_end(xid_of(result, rows), health_time_us(cohort->channel->follow->worker->heritage->health));

@@ -16,8 +16,9 @@ follow_refuse(struct request *request)
 {
 	return request_fail(
 	    request, ERROR_CURSOR_EXPIRED,
-	    "what the cursor stands behind is not kept any more, or never was there; leave the cursor out to "
-	    "read from the oldest event that is, and look at the state of what you follow");
+	    "what the cursor stands behind is not kept any more, was lost when the database was restored, or never was "
+	    "there; leave the cursor out to read from the oldest event that is kept, and look at the state of what you "
+	    "follow");
 }
 
 enum step

@@ -138,6 +138,8 @@ revocations_take(struct revocations *revocations, const struct change *change)
 		take_subject(revocations, &revocations->users, change);
 	else if (change->kind == CHANGE_TENANT)
 		take_tenant(revocations, change);
+	else if (change->kind == CHANGE_ALL)
+		revocations->floor = MAX(revocations->floor, change->seq);
 }
 
 static void

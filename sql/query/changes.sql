@@ -13,7 +13,7 @@ FROM changes_head h LEFT JOIN LATERAL (
         v.kind = 'tenant' AND NOT EXISTS (SELECT FROM tenants t WHERE t.id::text = v.subject AND t.active) AS refused
     FROM changes v
     WHERE v.seq > @after::int8 AND (NOT @load::bool
-        OR (v.kind IN ('session', 'user', 'tenant') AND (v.until IS NULL OR v.until > now() - interval '1 hour')))
+        OR (v.kind IN ('session', 'user', 'tenant', 'all') AND (v.until IS NULL OR v.until > now() - interval '1 hour')))
     ORDER BY v.seq LIMIT 1000)
     UNION ALL
     (SELECT 0, t.id, 'tenant', t.id::text, now(), NULL, true FROM tenants t WHERE @load::bool AND @after::int8 = 0 AND NOT t.active)

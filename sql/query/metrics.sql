@@ -12,7 +12,7 @@ SELECT set_config('enable_bitmapscan', 'off', true);
 WITH place AS MATERIALIZED (
     SELECT s.tenant, s.xid, s.seq, s.at FROM tenant_stats s
     WHERE EXISTS (SELECT FROM events e WHERE e.tenant = s.tenant AND (e.xid, e.seq) > (s.xid, s.seq)
-        AND e.xid < pg_snapshot_xmin(pg_current_snapshot()) AND e.at >= coalesce(s.at - interval '1 day', '-infinity')
+        AND e.xid < agentd_horizon() AND e.at >= coalesce(s.at - interval '1 day', '-infinity')
         OFFSET 0)
     ORDER BY s.at NULLS FIRST LIMIT 16
 ), found AS MATERIALIZED (
@@ -21,7 +21,7 @@ WITH place AS MATERIALIZED (
         count(*) OVER (PARTITION BY p.tenant) AS rows, greatest(p.at, max(e.at) OVER (PARTITION BY p.tenant ORDER BY e.xid, e.seq)) AS latest
     FROM place p CROSS JOIN LATERAL (
         SELECT xid, seq, at, items FROM events
-        WHERE tenant = p.tenant AND (xid, seq) > (p.xid, p.seq) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+        WHERE tenant = p.tenant AND (xid, seq) > (p.xid, p.seq) AND xid < agentd_horizon()
           AND at >= coalesce(p.at - interval '1 day', '-infinity')
         ORDER BY xid, seq LIMIT 2000) e
 )

@@ -178,6 +178,10 @@ class Cluster:
             raise SystemExit(f"the query failed: {done.stderr if done else 'no connection'}\n{sql}")
         return [[None if field == "\\N" else field for field in line.split("\t")] for line in done.stdout.splitlines()]
 
+    def run(self, sql):
+        """A statement of the superuser."""
+        self._run("psql", "-Xqh", self.folder, "-U", "postgres", "-d", "postgres", f"-c{sql}")
+
     def value(self, sql):
         return int(self.query(sql)[0][0])
 

@@ -62,11 +62,13 @@ test_load_reads_what_is_still_relevant(void **state UNUSED)
 	announce("session", "over", "-3 hours", "-2 hours");
 	announce("session", "lives", "0", "1 hour");
 	SQL("SELECT agentd_announce(%s, 'user', '%s', now(), NULL)", fixture.tenant, always);
+	announce("all", "restore", "0", "8 days");
 	answer = look(before, "true");
-	assert_int_equal(answer->rows, 2);
+	assert_int_equal(answer->rows, 3);
 	EXPECT(answer, 0, "subject", "lives");
 	EXPECT(answer, 1, "subject", always);
 	EXPECT(answer, 1, "until_us", NULL);
+	EXPECT(answer, 2, "kind", "all");
 }
 
 static void

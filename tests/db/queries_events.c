@@ -125,10 +125,48 @@ test_events_of_a_workflow_and_of_a_tenant(void **state UNUSED)
 	EXPECT(queries_wait(ask_read(xid, seq, workflow, "true")), 0, "kept", "f");
 }
 
+/* What a restore took back: the places between, neither the last one before nor the first one behind. */
+static void
+test_places_in_a_lost_part(void **state UNUSED)
+{
+	static const struct {
+		const char *xid, *seq, *lost;
+	} places[] = {{"0", "0", "f"},   {"499", "7", "f"}, {"500", "0", "f"}, {"500", "1", "t"},
+	              {"700", "0", "t"}, {"899", "9", "t"}, {"900", "0", "f"}, {"18446744073709551615", "0", "f"}};
+
+	SQL("INSERT INTO restores (id, kind, at, lost_from, lost_to) VALUES ('%s', 'restore', now(), '500', '900')",
+	    new_id());
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+		struct db_answer *answer = read_from(places[i].xid, places[i].seq);
+
+		EXPECT(answer, answer->rows - 1, "lost", places[i].lost);
+	}
+	SQL("DELETE FROM restores");
+}
+
+/* As after a restore into a server that counts its transactions from elsewhere. */
+static void
+test_events_go_on_behind_a_number(void **state UNUSED)
+{
+	struct db_answer *answer;
+
+	SQL("SELECT agentd_resume(1000000000000)");
+	say(1, NULL, "'far ahead'::text");
+	answer = read_from("1000000000000", "0");
+	assert_int_equal(answer->rows, 2);
+	EXPECT(answer, 0, "items", "[\"far ahead\"]");
+	EXPECT(answer, 1, "pending", "f");
+	EXPECT_SQL("t", "SELECT %s > %s AND %s < 1000001000000", cell(answer, 1, "xid"), cell(answer, 0, "xid"),
+	           cell(answer, 1, "xid"));
+	EXPECT_SQL("t", "SELECT agentd_horizon() > max(xid) FROM events");
+}
+
 const struct CMUnitTest event_tests[] = {
     TEST(test_events_come_in_pieces_without_a_gap),
     TEST(test_events_are_bounded_by_their_size),
     TEST(test_events_wait_for_older_transactions),
     TEST(test_events_of_a_workflow_and_of_a_tenant),
+    TEST(test_places_in_a_lost_part),
+    TEST(test_events_go_on_behind_a_number),
 };
 const int event_test_count = ARRAY_LENGTH(event_tests);

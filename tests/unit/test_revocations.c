@@ -175,6 +175,19 @@ test_memory_is_bounded_and_the_rest_is_refused(void **state)
 	assert_false(refused(revocations, 1));
 }
 
+/* Whoever it is of: users that the restored database does not know have tokens too. */
+static void
+test_restore_ends_all_tokens_of_before(void **state)
+{
+	struct revocations *revocations = *state;
+
+	take(revocations, CHANGE_ALL, "restore", 10, ISSUED_S * SECOND);
+	assert_true(refused(revocations, 9));
+	assert_false(refused(revocations, 10));
+	take(revocations, CHANGE_ALL, "restore", 5, ISSUED_S * SECOND);
+	assert_true(refused(revocations, 9));
+}
+
 static void
 test_begin_anew(void **state)
 {
@@ -212,6 +225,7 @@ main(void)
 	    TEST(test_what_has_expired_is_forgotten),
 	    TEST(test_what_need_not_be_forgotten_is_kept_as_long_as_tokens_live),
 	    TEST(test_memory_is_bounded_and_the_rest_is_refused),
+	    TEST(test_restore_ends_all_tokens_of_before),
 	    TEST(test_begin_anew),
 	    TEST(test_subjects_that_make_no_sense_are_ignored),
 	};
