@@ -17,7 +17,7 @@ is_taken(const struct master *master, int slot)
 static int
 free_slot(const struct master *master)
 {
-	for (int slot = 0; slot < master->heritage.board->slot_count; slot++)
+	for (int slot = 0; slot < master->slots; slot++)
 		if (!is_taken(master, slot))
 			return slot;
 	return -1;
@@ -30,7 +30,7 @@ child_room(const struct master *master)
 
 	for (int i = 0; i < master->child_count; i++)
 		taken += master->children[i].slot >= 0 || master->children[i].foreign_slot >= 0;
-	return master->heritage.board->slot_count - taken;
+	return master->slots - taken;
 }
 
 void

@@ -62,7 +62,7 @@ write_descriptors(const struct master *master, struct writing *writing)
 	stay_open(writing->variables, writing->open);
 	buf_printf(&writing->text, "program %d\nvariables %d\n", program, writing->variables);
 	shared_memory_each(each_memory, writing);
-	for (int i = 0; i < master->heritage.board->slot_count; i++) {
+	for (int i = 0; i < master->slots; i++) {
 		stay_open(master->heritage.wake_fds[i], writing->open);
 		buf_printf(&writing->text, "wake %d\n", master->heritage.wake_fds[i]);
 	}

@@ -32,7 +32,7 @@ struct master {
 	int lifeline[2];          /* children hold the reading end */
 	struct child children[MASTER_CHILDREN_MAX];
 	int child_count;
-	int slots; /* of the scoreboard that was taken over; 0: none was */
+	int slots; /* of the scoreboard: not what stands there, which children can write */
 	int generation;
 	enum master_phase phase;
 	int stop_order;

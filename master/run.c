@@ -47,10 +47,10 @@ slots_for(int workers)
 }
 
 static bool
-make_wake_fds(struct heritage *heritage)
+make_wake_fds(struct heritage *heritage, int slots)
 {
-	heritage->wake_fds = mem_alloc((size_t)heritage->board->slot_count * sizeof(int));
-	for (int i = 0; i < heritage->board->slot_count; i++)
+	heritage->wake_fds = mem_alloc((size_t)slots * sizeof(int));
+	for (int i = 0; i < slots; i++)
 		if ((heritage->wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0) {
 			fprintf(stderr, "agentd: cannot make an eventfd: %s\n", strerror(errno));
 			return false;
@@ -64,16 +64,18 @@ make_shared_memory(struct master *master)
 {
 	struct heritage *heritage = &master->heritage;
 	const struct config *config = master->now->config;
-	struct scoreboard *board =
-	    scoreboard_new(master->slots ? master->slots : slots_for(edition_workers(master->now)));
+	struct scoreboard *board;
 
-	heritage->board = board;
+	/* Not there yet: nothing was taken over. */
+	if (!master->slots)
+		master->slots = slots_for(edition_workers(master->now));
+	heritage->board = board = scoreboard_new(master->slots);
 	heritage->health = health_board_new();
 	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
 	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
 	heritage->duties = duty_board_new();
 	if (board)
-		heritage->addresses = address_count_new(board->slot_count, (size_t)config->max_connections);
+		heritage->addresses = address_count_new(master->slots, (size_t)config->max_connections);
 	if (!board || !heritage->health || !heritage->limits || !heritage->throttle || !heritage->duties ||
 	    !heritage->addresses || !metrics_map()) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
@@ -102,7 +104,7 @@ make_pipes(struct master *master)
 		return false;
 	}
 	crypto_random(master->heritage.hash_key, sizeof(master->heritage.hash_key));
-	return make_wake_fds(&master->heritage);
+	return make_wake_fds(&master->heritage, master->slots);
 }
 
 static void

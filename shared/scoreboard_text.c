@@ -18,6 +18,12 @@ clean(const char *text, size_t size, char out[TEXT_SIZE])
 	return out;
 }
 
+static int
+slots_of(const struct scoreboard *board)
+{
+	return MIN(MAX(board->slot_count, 0), SCOREBOARD_SLOTS_MAX);
+}
+
 /* Nobody's; of one that crashed, what is started in its place has it. */
 static bool
 is_empty(const struct scoreboard *board, int i)
@@ -70,23 +76,27 @@ text_process(const struct scoreboard *board, int i, struct buf *out)
 }
 
 static void
-text_last_end(const struct scoreboard *board, int i, struct buf *out)
+text_last_ends(const struct scoreboard *board, struct buf *out)
 {
-	const struct scoreboard_record *record = &board->records[i];
 	char name[TEXT_SIZE], end[TEXT_SIZE], when[CLOCK_RFC3339_SIZE];
+	bool any = false;
 
-	if (!record->ended_us)
-		return;
-	clock_format(record->ended_us, when);
-	buf_printf(out, "  %.19sZ  %s: %s\n", when, clean(board->slots[i].name, sizeof(board->slots[i].name), name),
-	           clean(record->last_end, sizeof(record->last_end), end));
+	for (int i = 0; i < slots_of(board); i++) {
+		const struct scoreboard_record *record = &board->records[i];
+		if (!record->ended_us)
+			continue;
+		clock_format(record->ended_us, when);
+		buf_printf(out, "%s  %.19sZ  %s: %s\n", any ? "" : "\nLast unexpected ends:\n", when,
+		           clean(board->slots[i].name, sizeof(board->slots[i].name), name),
+		           clean(record->last_end, sizeof(record->last_end), end));
+		any = true;
+	}
 }
 
 void
 scoreboard_text(const struct scoreboard *board, struct buf *out)
 {
 	char text[TEXT_SIZE], version[TEXT_SIZE];
-	size_t head;
 
 	buf_printf(out, "agentd %s, master %d, %s, generation %d, up ", clean(board->version, sizeof(board->version), version),
 	           (int)board->master, clean(board->address, sizeof(board->address), text), atomic_load(&board->generation));
@@ -94,16 +104,10 @@ scoreboard_text(const struct scoreboard *board, struct buf *out)
 	buf_printf(out, "%s, %d live node%s in the cluster\n\n", atomic_load(&board->draining) ? ", stopping" : "",
 	           atomic_load(&board->nodes), atomic_load(&board->nodes) == 1 ? "" : "s");
 	buf_add_text(out, "PROCESS        PID  STATE    GEN     UP  CLIENTS IN WORK   REQUESTS BEAT ms ENDED  NOW\n");
-	for (int i = 0; i < board->slot_count; i++)
+	for (int i = 0; i < slots_of(board); i++)
 		if (!is_empty(board, i))
 			text_process(board, i, out);
-	head = out->len;
-	buf_add_text(out, "\nLast unexpected ends:\n");
-	for (int i = 0, before = (int)out->len; i < board->slot_count; i++) {
-		text_last_end(board, i, out);
-		if (i == board->slot_count - 1 && (int)out->len == before)
-			out->len = head;
-	}
+	text_last_ends(board, out);
 }
 
 static void
@@ -147,7 +151,7 @@ void
 scoreboard_write_processes(struct json_writer *writer, const struct scoreboard *board)
 {
 	json_write_array_open(writer);
-	for (int i = 0; i < board->slot_count; i++)
+	for (int i = 0; i < slots_of(board); i++)
 		if (!is_empty(board, i))
 			json_process(writer, board, i);
 	json_write_array_close(writer);
