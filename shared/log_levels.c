@@ -14,6 +14,7 @@ const struct log_category log_categories[] = {
     {"changes", "news of what was revoked or changed"},
     {"connection", "clients that have too many connections, proxies that send no valid PROXY header"},
     {"database", "connections to PostgreSQL, statements that failed"},
+    {"health", "parts of the node that changed, and what was done to heal them"},
     {"http", "what came and was not a request (debug)"},
     {"keeper", "duties of the keeper"},
     {"limits", "rate limits"},
