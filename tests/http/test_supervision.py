@@ -152,6 +152,21 @@ def test_reload(node):
     check("right ones follow", wait_generation(node, before + 1) and until(lambda: len(workers(node)) == 3), status_of(node))
 
 
+def test_rotation(node):
+    """A secret is changed by a reload, and nobody has to log in again."""
+    token = node.login()
+    with open(f"{node.folder}/state/secret", encoding="ascii") as file:
+        before = file.read().strip()
+    generation = status_of(node)["generation"]
+    node.secrets = {"SECRET": os.urandom(24).hex(), "PREVIOUS_SECRET": before}
+    write_settings(node, WORKERS="2", **node.secrets)
+    node.process.send_signal(signal.SIGHUP)
+    check("a reload takes another secret", wait_generation(node, generation + 1), node.log()[-2000:])
+    status = node.ask("GET", "/api/v1/auth/me", Authorization=f"Bearer {token}")[0]
+    check("tokens of before are still believed", status == 200, status)
+    check("and new ones are given", node.login())
+
+
 def replace_program(node, script=None):
     """The program file becomes another one, or a shell script that gets PROGRAM, as a package manager does it."""
     fresh = f"{node.program}.new"
@@ -194,7 +209,7 @@ def test_way_back(node):
     os.kill(workers(node)["worker 0"]["pid"], signal.SIGKILL)
     back = until(lambda: workers(node).get("worker 0", {}).get("restarts") == 1)
     check("with the settings of before", back, status_of(node))
-    write_settings(node, WORKERS="2")
+    write_settings(node, WORKERS="2", **node.secrets)
     replace_program(node)
     node.process.send_signal(signal.SIGUSR2)
     check("and the next good program is taken", wait_generation(node, before["generation"] + 2), node.log()[-3000:])
@@ -318,7 +333,7 @@ def main():
     os.rename(env, f"{node.folder}/env")
     os.symlink(f"{node.folder}/env", env)
     try:
-        for test in (test_status, test_hang, test_crash, test_reload, test_upgrade, test_way_back, test_nobody_noticed,
+        for test in (test_status, test_hang, test_crash, test_reload, test_rotation, test_upgrade, test_way_back, test_nobody_noticed,
                      test_drain):
             test(node)
     finally:
