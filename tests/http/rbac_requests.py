@@ -185,7 +185,7 @@ def _session(t):
     return Request(id=session(t)["session"], ok=(403,), foreign=(403,))
 
 
-@request("me", "listKeys", "listRoles")
+@request("me", "listKeys", "listRoles", "healthReport", "listHealthRecords", "listRecoveries")
 def _about_me(_):
     return Request()
 

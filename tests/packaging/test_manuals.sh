@@ -11,8 +11,8 @@ trap 'rm -rf "$work"' EXIT
 for need in mandoc:mandoc zsh:zsh fish:fish; do
 	command -v "${need%%:*}" >/dev/null || { echo "Bail out! ${need%%:*} is not here; install Debian's ${need##*:}"; exit 1; }
 done
-cd "$BUILD_DIR" || exit 1
 installed=$BUILD_DIR/installed
+cd "$installed" || exit 1
 unset MAN_KEEP_FORMATTING
 
 for page in agentctl.1 agentd.8 agentd-admin.8 agentd.env.5; do
@@ -26,8 +26,8 @@ is "agentd(8) has every command, and no other" \
 is "agentd.env(5) has every setting" \
 	"$(sed -n 's/^\.B \(AGENTD_[A-Z0-9_]*\)$/\1/p' agentd.env.5 | sort)" \
 	"$("$AGENTD" config --example | sed -n 's/^#\(AGENTD_[A-Z0-9_]*\)=.*/\1/p' | sort)"
-is "the pages know where things were installed" "$(grep -c '/etc/agentd' agentd.8)" "$(grep -c "$(sed -n 's/^sysconfdir = //p' Makefile |
-	sed "s,\${prefix},$(sed -n 's/^prefix = //p' Makefile),")/agentd" agentd.8)"
+is "the pages know where things were installed" "$(grep -c '/etc/agentd' agentd.8)" "$(grep -c "$(sed -n 's/^sysconfdir = //p' ../Makefile |
+	sed "s,\${prefix},$(sed -n 's/^prefix = //p' ../Makefile),")/agentd" agentd.8)"
 
 # complete SHELL PROGRAM WORD...: what is offered for the last word, sorted.
 complete() {
