@@ -99,7 +99,7 @@ test_one_many_exec_and_batch(void **state UNUSED)
 	first = ask_beat("b");
 	second = ask_beat("a");
 	db_fixture_wait(&fixture);
-	db_answer_expect(one, 0, "ok", "1");
+	db_answer_expect(one, 0, "read_only", "f");
 	assert_int_equal(many->rows, 2);
 	assert_int_equal(none->status, DB_OK);
 	assert_int_equal(none->rows, 0);
