@@ -6,7 +6,7 @@
 #include "output.h"
 #include "session.h"
 
-enum { ANSWER_MAX = 64 << 20, TIMEOUT_MS = 30000, CONNECT_TIMEOUT_MS = 5000 };
+enum { TRACE_MAX = 512, ANSWER_MAX = 64 << 20, TIMEOUT_MS = 30000, CONNECT_TIMEOUT_MS = 5000 };
 
 static size_t
 take_answer(char *data, size_t size, size_t count, void *arg)
@@ -84,6 +84,19 @@ is_whole(const char *path)
 	return strncmp(path, "/api/", 5) == 0;
 }
 
+/* The trace that a command of `agentctl work` runs in, or another program that hands one on that way. */
+static void
+join_trace(struct http_call *call)
+{
+	const char *parent = getenv("TRACEPARENT"), *state = getenv("TRACESTATE");
+
+	if (!parent || strlen(parent) > TRACE_MAX || strspn(parent, "0123456789abcdef-") != strlen(parent))
+		return;
+	http_call_header(call, "traceparent", parent);
+	if (state && *state && strlen(state) <= TRACE_MAX && !strpbrk(state, "\r\n"))
+		http_call_header(call, "tracestate", state);
+}
+
 struct http_call *
 http_call_new(const struct ctl *ctl, const char *method, const char *path, char *body, int64_t timeout_ms)
 {
@@ -103,6 +116,7 @@ http_call_new(const struct ctl *ctl, const char *method, const char *path, char 
 	add_headers(ctl, call);
 	curl_easy_setopt(call->easy, CURLOPT_URL, url);
 	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+	join_trace(call);
 	if (body || strcmp(method, "POST") == 0) {
 		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, body ? body : "");
 		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(body ? strlen(body) : 0));

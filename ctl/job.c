@@ -42,6 +42,7 @@ free_job(struct job *job)
 	child_free(&job->child);
 	free(job->id);
 	free(job->body);
+	free(job->traceparent);
 	*job = (struct job){.state = JOB_FREE};
 }
 
@@ -83,6 +84,8 @@ job_start(struct work *work, struct job *job, const json_t *task)
 	char **environment, *why = NULL;
 
 	*job = (struct job){.state = JOB_RUNNING, .id = mem_string(id)};
+	if (output_string(task, "traceparent", NULL))
+		job->traceparent = mem_string(output_string(task, "traceparent", NULL));
 	read_lease(job, task, duration_now_ms());
 	snprintf(job->label, sizeof(job->label), "%s", strlen(id) > 8 ? id + strlen(id) - 8 : id);
 	snprintf(job->child.prefix, sizeof(job->child.prefix), "[%s] ", job->label);
@@ -235,6 +238,9 @@ send_report(struct work *work, struct job *job)
 	char *path = task_path(job, job->verb);
 
 	job->report = work_send(work, "POST", path, mem_string(job->body), REPORT_TIMEOUT_MS, report_done, job);
+	/* By this the server knows which attempt has ended (W3C Trace Context). */
+	if (job->traceparent)
+		http_call_header(job->report->http, "traceparent", job->traceparent);
 	free(path);
 }
 

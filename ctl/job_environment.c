@@ -61,6 +61,8 @@ job_environment(const struct work *work, const struct job *job, const json_t *ta
 	set(&variables, "AGENTD_AGENT_ID", work->agent_id);
 	set(&variables, "AGENTD_ROLE", output_string(task, "role", work->roles->items[0]));
 	set(&variables, "AGENTD_WORKFLOW_ID", output_string(task, "workflow_id", NULL));
+	set(&variables, "TRACEPARENT", job->traceparent);
+	set(&variables, "TRACESTATE", output_string(task, "tracestate", NULL));
 	set(&variables, "AGENTCTL", work->self);
 	set(&variables, "AGENTCTL_SERVER", work->ctl->context->server);
 	if (ctl_option(work->ctl, OPTION_CONTEXT))

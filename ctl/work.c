@@ -352,6 +352,9 @@ run_work(struct ctl *ctl)
 
 	if (!read_options(ctl, &work))
 		return CTL_USAGE;
+	/* Whoever started it has a trace; the tasks have their own. */
+	unsetenv("TRACEPARENT");
+	unsetenv("TRACESTATE");
 	work.signals = open_signals();
 	if (work.signals < 0 || !guard_start(&work.guard))
 		return output_error(CTL_FAILED, "cannot start.", strerror(errno), NULL);
@@ -378,7 +381,9 @@ const struct command work_commands[] = {
          "standard output (at most 1 MB; nothing means null). Exit status 0 completes the task, 75 fails it so that\n"
          "it is tried again, any other fails it. Standard error is passed on; its last 4 KB are kept with a failure.\n"
          "Its environment has AGENTD_TASK_ID, AGENTD_LEASE_EPOCH, AGENTD_DEADLINE, AGENTD_AGENT_ID, AGENTD_ROLE,\n"
-         "AGENTD_WORKFLOW_ID, AGENTCTL and AGENTCTL_SERVER. A lost lease or a cancel stops it: SIGTERM, after 5 s\n"
+         "AGENTD_WORKFLOW_ID, AGENTCTL and AGENTCTL_SERVER; TRACEPARENT and TRACESTATE (W3C Trace Context) if whoever\n"
+         "made the task is traced: what the command does can join that trace, as agentctl in it does. A lost lease or "
+         "a cancel stops it: SIGTERM, after 5 s\n"
          "SIGKILL, to its whole process group. SIGTERM to agentctl lets running commands finish for 20 s.\n"
          "\n"
          "While it holds its task the command can say what it does, or make more work of it:\n"

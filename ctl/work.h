@@ -43,6 +43,7 @@ struct job {
 	int64_t started, lease_ms, lease_end, beat_at, timeout_at, kill_at, report_at;
 	const char *verb; /* "complete", "fail" or "release" */
 	char *body;
+	char *traceparent; /* the trace that the task belongs to; NULL: none */
 	int failures; /* of the report so far */
 	struct work_call *beat, *report;
 };

@@ -25,6 +25,7 @@ struct keeper {
 	struct cache *cache; /* NULL: no Redis is wanted */
 	struct settler settler;
 	struct relay *relay;
+	struct trace_export *traces;
 	struct settings *settings;
 	struct leader *leader;
 	bool ready_told;

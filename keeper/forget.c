@@ -1,6 +1,6 @@
 /*
  * forget.c - takes away, a part at a time, stored answers of Idempotency-Keys that are older than 24 hours, sessions
- * that are over, and changes that concern nobody any more (sql/query/changes.sql says which).
+ * that are over, changes that concern nobody any more (sql/query/changes.sql says which), and traces of a week ago.
  */
 #include "duty.h"
 
@@ -12,12 +12,21 @@ forgotten(void *arg, const struct db_result *result)
 }
 
 static void
+forget_traces(void *arg, const struct db_result *result)
+{
+	struct duty *duty = arg;
+
+	duty_note(duty, result);
+	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_TRACES, NULL, forgotten, duty);
+}
+
+static void
 forget_sessions(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
 
 	duty_note(duty, result);
-	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_SESSIONS, NULL, forgotten, duty);
+	db_send(duty->keeper->db, QUERY_KEEPER_FORGET_SESSIONS, NULL, forget_traces, duty);
 }
 
 static void

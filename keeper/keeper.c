@@ -16,6 +16,7 @@
 #include "process_usage.h"
 #include "settings.h"
 #include "tally.h"
+#include "trace_export.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -96,7 +97,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	process_usage_tick(clock_wall_us());
 	gauges_tick(keeper);
 	if (keeper->leave_us) {
-		if (db_pending(keeper->db) == 0 || now_us >= keeper->leave_us)
+		if ((trace_export_flush(keeper->traces) && db_pending(keeper->db) == 0) || now_us >= keeper->leave_us)
 			event_base_loopbreak(keeper->base);
 		return;
 	}
@@ -152,6 +153,7 @@ keeper_main(const struct heritage *heritage)
 	options.notified_arg = keeper.relay;
 	keeper.db = db_new(keeper.base, &options);
 	db_set_slow(keeper.db, config->slow_query_ms);
+	keeper.traces = trace_export_new(keeper.base, heritage);
 	set_up_redis(&keeper);
 	keeper.settings = settings_new(keeper.db, config, settings_apply, &keeper);
 	relay_use(keeper.relay, keeper.db, keeper.cache);
@@ -170,6 +172,7 @@ keeper_main(const struct heritage *heritage)
 	aside_free_all();
 	relay_free(keeper.relay);
 	settings_free(keeper.settings);
+	trace_export_free(keeper.traces);
 	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
 		event_free(events[i]);
 	event_base_free(keeper.base);

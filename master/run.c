@@ -25,6 +25,7 @@
 #include "proctitle.h"
 #include "sandbox.h"
 #include "secrets.h"
+#include "span.h"
 #include "throttle.h"
 #include "user.h"
 #include "uuid.h"
@@ -74,10 +75,11 @@ make_shared_memory(struct master *master)
 	heritage->limits = limit_table_new(LIMIT_SUBJECTS);
 	heritage->throttle = throttle_table_new(THROTTLE_SUBJECTS);
 	heritage->duties = duty_board_new();
+	heritage->spans = span_rings_map(master->slots);
 	if (board)
 		heritage->addresses = address_count_new(master->slots, (size_t)config->max_connections);
 	if (!board || !heritage->health || !heritage->limits || !heritage->throttle || !heritage->duties ||
-	    !heritage->addresses || !metrics_map()) {
+	    !heritage->addresses || !heritage->spans || !metrics_map()) {
 		fprintf(stderr, "agentd: cannot make shared memory: %s\n", strerror(errno));
 		return false;
 	}

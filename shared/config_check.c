@@ -11,6 +11,7 @@
 #include "jws.h"
 #include "log_levels.h"
 #include "origin.h"
+#include "otlp.h"
 
 #include <strings.h>
 
@@ -230,6 +231,26 @@ check_log_levels(struct check *check)
 	buf_free(&why);
 }
 
+static void
+check_traces(struct check *check)
+{
+	const char *url = check->config->trace_endpoint, *rest = check->config->trace_headers;
+	char line[2048];
+	bool wrong;
+
+	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || strpbrk(url, " @\t"))
+		refuse(check, SETTING_TRACE_ENDPOINT,
+		       "is not the address of a collector; write it as http://host:4318/v1/traces, without user and password "
+		       "(AGENTD_TRACE_HEADERS takes those)");
+	while (otlp_header(&rest, line, sizeof(line), &wrong))
+		;
+	if (wrong)
+		refuse(
+		    check, SETTING_TRACE_HEADERS,
+		    "is not a list of headers; write name=value,name=value, and in a value %20 for a space, %2C for a comma");
+	explicit_bzero(line, sizeof(line));
+}
+
 void
 config_check(const struct config *config, bool environment_known, struct config_errors *errors)
 {
@@ -241,6 +262,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_proxies(&check);
 	check_redis(&check);
 	check_log_levels(&check);
+	check_traces(&check);
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
 	check_secret(&check, SETTING_BACKUP_KEY, config->backup_key);

@@ -17,6 +17,7 @@ struct config;
 struct duty_board;
 struct health_board;
 struct limit_table;
+struct span_ring;
 struct throttle_table;
 
 struct heritage {
@@ -32,6 +33,7 @@ struct heritage {
 	struct duty_board *duties; /* what the keeper did */
 	struct address_count *addresses; /* open connections; an owner is a slot of the board */
 	struct throttle_table *throttle; /* of logins */
+	struct span_ring *spans;         /* one for each slot of the board */
 	uint8_t hash_key[16]; /* for limit subjects: the same in all processes of the node */
 	int listen_fd;        /* shared, non-blocking; -1 for processes that do not serve */
 	int metrics_fd;       /* the same of the metrics port; -1: there is none */

@@ -12,6 +12,7 @@
 #include "log_levels.h"
 #include "log_line.h"
 #include "log_sink.h"
+#include "metrics.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -72,6 +73,13 @@ log_enabled(enum log_level level, const char *category)
 }
 
 static void
+count_lost(int64_t lines)
+{
+	lost_lines += lines;
+	metrics_add(METRIC_LOG_LOST, 0, lines);
+}
+
+static void
 build(struct buf *lines, const struct log_event *event)
 {
 	if (!form.pid)
@@ -91,7 +99,7 @@ log_write(enum log_level level, const char *category, const char *message, const
 	if (log_sink_write(buf_slice(&line)))
 		lost_lines = 0;
 	else
-		lost_lines++;
+		count_lost(1);
 	errno = problem;
 }
 
@@ -135,7 +143,7 @@ log_send(struct buf *lines)
 	while (rest.len) {
 		struct slice piece = next_piece(rest);
 		if (!log_sink_write(piece))
-			lost_lines += count_lines(piece);
+			count_lost(count_lines(piece));
 		rest = (struct slice){rest.data + piece.len, rest.len - piece.len};
 	}
 	buf_clear(lines, KEEP_BYTES);

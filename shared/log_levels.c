@@ -25,6 +25,7 @@ const struct log_category log_categories[] = {
     {"settings", "settings that changed while agentd runs, or could not"},
     {"slow", "the slow-query and slow-request logs (SLOW_QUERY_MS, SLOW_REQUEST_MS)"},
     {"task", "tasks that could not be settled as they should"},
+    {"trace", "the export of traces"},
     {"worker", "a worker's own life, certificates"},
     {NULL, NULL},
 };

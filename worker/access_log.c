@@ -2,6 +2,7 @@
 #include "access_log.h"
 #include "config.h"
 #include "log.h"
+#include "metrics.h"
 #include "request.h"
 
 #include <event2/event.h>
@@ -121,16 +122,33 @@ write_line(struct access_log *log, const struct request *request, int64_t took_u
 		event_active(log->flush, EV_TIMEOUT, 0);
 }
 
+/* The stages that took a millisecond or more, what they waited for included: "authenticate=3 handle=1200". */
+static void
+write_stages(const struct request *request, struct buf *out)
+{
+	int64_t before_us = request->began_us;
+
+	for (int stage = 0; stage < REQUEST_STAGES; stage++) {
+		int64_t took_ms = (request->left_us[stage] - before_us) / 1000;
+		if (!request->left_us[stage])
+			continue;
+		if (took_ms > 0)
+			buf_printf(out, "%s%s=%lld", out->len ? " " : "", request_stage_name(stage), (long long)took_ms);
+		before_us = request->left_us[stage];
+	}
+}
+
 static void
 write_slow(const struct request *request, int64_t took_us)
 {
-	struct buf waits = {0};
+	struct buf stages = {0};
 
-	request_write_waits(request, &waits);
+	write_stages(request, &stages);
+	metrics_add(METRIC_SLOW_REQUESTS, 0, 1);
 	log_warning("slow", "slow request", LOG_SLICE("method", method_text(request)),
 	            LOG_SLICE("route", route_text(request)), LOG_INT("status", request->status),
-	            LOG_INT("duration_ms", took_us / 1000), LOG_SLICE("waited_ms", buf_slice(&waits)));
-	buf_free(&waits);
+	            LOG_INT("duration_ms", took_us / 1000), LOG_SLICE("stages_ms", buf_slice(&stages)));
+	buf_free(&stages);
 }
 
 void
@@ -140,6 +158,6 @@ access_log_note(struct access_log *log, const struct request *request, int64_t t
 
 	if (is_wanted(log, request))
 		write_line(log, request, took_us);
-	if (slow_ms && took_us >= slow_ms * 1000 && !request->patient)
+	if (slow_ms && took_us >= slow_ms * 1000 && !request->waited)
 		write_slow(request, took_us);
 }

@@ -12,6 +12,7 @@
 #include "rows.h"
 #include "settle.h"
 #include "task_input.h"
+#include "tracing.h"
 #include "waiters.h"
 #include "wake.h"
 
@@ -39,7 +40,14 @@ write_lease(struct request *request, const struct db_result *result)
 	json_write_begin(&writer, &request->reply);
 	json_write_object_open(&writer);
 	json_write_key(&writer, "tasks");
-	rows_write_array(&writer, result);
+	json_write_array_open(&writer);
+	for (int row = 0; row < result->count; row++) {
+		json_write_object_open(&writer);
+		rows_write_members(&writer, result, row);
+		tracing_write_lease(request, &writer, result, row);
+		json_write_object_close(&writer);
+	}
+	json_write_array_close(&writer);
 	json_write_object_close(&writer);
 	request->status = 200;
 	metrics_add(METRIC_LEASES_GRANTED, 0, result->count);

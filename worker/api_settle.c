@@ -8,6 +8,7 @@
 #include "ask.h"
 #include "json_write.h"
 #include "settle.h"
+#include "tracing.h"
 
 static void
 choose_way(struct call *call)
@@ -135,6 +136,7 @@ void
 api_settle_follow(struct request *request, struct call *call, const struct db_result *result)
 {
 	settle_follow(&request->worker->settler, ask_tenant(request), call_value(call, "id"), result);
+	tracing_settled(request, call_value(call, "id"), call_value(call, "epoch"), result);
 }
 
 void

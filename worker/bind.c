@@ -1,6 +1,7 @@
 /* bind.c - see bind.h. */
 #include "bind.h"
 #include "ask.h"
+#include "tracing.h"
 #include "uuid.h"
 
 enum source {
@@ -17,7 +18,9 @@ enum source {
 	SOURCE_REQUEST_ID,
 	SOURCE_NEW_ID,
 	SOURCE_ALL_KEYS,
-	SOURCE_ONLY_KEY
+	SOURCE_ONLY_KEY,
+	SOURCE_TRACEPARENT,
+	SOURCE_TRACESTATE
 };
 
 struct binding {
@@ -33,10 +36,12 @@ static const struct {
 	const char *name;
 	enum source source;
 } specials[] = {
-    {"tenant", SOURCE_TENANT},     {"actor", SOURCE_ACTOR},           {"actor_id", SOURCE_ACTOR_ID},
-    {"address", SOURCE_ADDRESS},   {"request_id", SOURCE_REQUEST_ID}, {"id", SOURCE_NEW_ID},
-    {"new_id", SOURCE_NEW_ID},     {"all_keys", SOURCE_ALL_KEYS},     {"principal", SOURCE_PRINCIPAL},
-    {"only_key", SOURCE_ONLY_KEY},
+    {"tenant", SOURCE_TENANT},           {"actor", SOURCE_ACTOR},
+    {"actor_id", SOURCE_ACTOR_ID},       {"address", SOURCE_ADDRESS},
+    {"request_id", SOURCE_REQUEST_ID},   {"id", SOURCE_NEW_ID},
+    {"new_id", SOURCE_NEW_ID},           {"all_keys", SOURCE_ALL_KEYS},
+    {"principal", SOURCE_PRINCIPAL},     {"only_key", SOURCE_ONLY_KEY},
+    {"traceparent", SOURCE_TRACEPARENT}, {"tracestate", SOURCE_TRACESTATE},
 };
 
 static bool
@@ -148,6 +153,10 @@ value_of(struct request *request, struct call *call, const struct binding *bindi
 		return who->perms & 1u << PERM_KEY_MANAGE ? SLICE("true") : SLICE("false");
 	case SOURCE_ONLY_KEY:
 		return who->kind == PRINCIPAL_KEY ? who->id : SLICE_NONE;
+	case SOURCE_TRACEPARENT:
+		return tracing_parent(request);
+	case SOURCE_TRACESTATE:
+		return tracing_state(request);
 	}
 	INVARIANT(false);
 	return SLICE_NONE;

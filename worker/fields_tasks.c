@@ -163,7 +163,11 @@ SCHEMA(task, "Task", TASK_ANSWER, TEXT("unique_key"), TEXT("concurrency_key"),
 SCHEMA(attempt, "Attempt", INT("epoch"), INT("attempt"), INT("round"), TEXT("agent_id"), TEXT("outcome"),
        TEXT("error_message"), JSON("output_data"), TIME("started_at"), TIME("ended_at"), INT("duration_ms"));
 
-SCHEMA(lease, "Lease", ARRAY("tasks", .element = FIELD_OBJECT));
+SCHEMA(
+    lease, "Lease",
+    ARRAY("tasks", .element = FIELD_OBJECT,
+          DOC("each with its input; of one that was made in a trace also traceparent and, if there was one, tracestate "
+              "(W3C Trace Context): what the agent does belongs under it, and a settlement that carries it joins it")));
 SCHEMA(beat, "Beat", UUID("id"), TEXT("status"), TIME("lease_until"), BOOL("cancel"));
 
 SCHEMA(settled, "Settled", UUID("id"), TEXT("status", .choices = task_states), INT("epoch"), INT("attempt"),

@@ -39,7 +39,6 @@ follow_begin(struct follow *follow, struct request *request, const struct follow
 	follower->deadline_us = clock_mono_us() + wish->wait_us;
 	follower->channel = cohort_channel(follow, request->principal.tenant, wish->workflow_id);
 	request->follower = follower;
-	request->patient = true;
 	TAILQ_INSERT_TAIL(&follow->all, follower, all_entry);
 	wakeup_count(follow->worker, 1);
 	cohort_read_on(follower, wish->latest);

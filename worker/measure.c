@@ -8,6 +8,7 @@
 #include "metrics_port.h"
 #include "process_usage.h"
 #include "request.h"
+#include "span.h"
 
 enum { TIMED = 8 };
 
@@ -51,15 +52,17 @@ measure_time(struct request *request, size_t stage)
 {
 	int64_t now_us = clock_steady_us();
 
-	if (!request->waited)
+	if (request->timed && !request->waited)
 		metrics_observe(METRIC_STAGE_DURATION, (int)stage, now_us - request->stage_us);
-	request->stage_us = now_us;
+	request->stage_us = request->left_us[stage] = now_us;
+	request->paused = false;
 }
 
 void
 measure_stage(struct request *request, size_t stage)
 {
-	if (request->timed)
+	/* Traces want to know it of each stage, the log of slow requests of those that waited. */
+	if (request->timed || request->paused || span_is_recorded(&request->context.trace))
 		measure_time(request, stage);
 	/* Once: what follows is the telling of it. */
 	if (request->status >= 400 && !request->failed) {

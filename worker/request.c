@@ -188,6 +188,7 @@ request_end(struct request *request)
 
 	access_log_note(request->worker->access_log, request, took_us);
 	context_enter(before);
+	tracing_end(request, took_us);
 	atomic_fetch_add(&request->worker->slot->requests, 1);
 	measure_end(request, took_us);
 	refusals_note(request->worker->refusals, request);
@@ -215,21 +216,10 @@ note(const struct request *request)
 	note_text(slot->endpoint, sizeof(slot->endpoint), operation, strlen(operation));
 }
 
-static void
-end_wait(struct request *request)
+const char *
+request_stage_name(int stage)
 {
-	if (request->waits_since_us)
-		request->waited_us[request->stage] += clock_steady_us() - request->waits_since_us;
-	request->waits_since_us = 0;
-}
-
-void
-request_write_waits(const struct request *request, struct buf *out)
-{
-	for (int i = 0; i < (int)STAGE_COUNT; i++)
-		if (request->waited_us[i] >= 1000)
-			buf_printf(out, "%s%s=%lld", out->len ? " " : "", stages[i].name,
-			           (long long)(request->waited_us[i] / 1000));
+	return stages[stage].name;
 }
 
 void
@@ -256,7 +246,7 @@ request_run(struct request *request)
 	request->running = false;
 	context_enter(before);
 	if (step == STEP_WAIT)
-		request->waits_since_us = clock_steady_us();
+		request->paused = true;
 	else
 		request_end(request);
 }
@@ -266,7 +256,6 @@ request_resume(struct request *request, enum step outcome)
 {
 	if (outcome == STEP_WAIT)
 		return;
-	end_wait(request);
 	/* The stage that waited is asked again only to go on with its next step. */
 	if (outcome == STEP_DONE) {
 		measure_stage(request, request->stage);

@@ -67,7 +67,9 @@ struct request {
 	bool waited;      /* for work or events, for as long as it wanted */
 	int64_t began_us; /* clock_steady_us() */
 	bool timed;       /* its stages are */
+	bool paused;      /* the stage at work has waited */
 	int64_t stage_us; /* when the stage at work was entered first */
+	int64_t left_us[REQUEST_STAGES]; /* when each stage was left, as far as that was measured; else 0 */
 	bool failed;      /* counted as an error of a stage */
 	struct slice path;
 	struct slice query_text;
@@ -111,9 +113,9 @@ struct request {
 	int64_t retry_after_s;
 
 	size_t body_bytes; /* of the answer, as far as it was written */
-	bool patient;      /* it waits for work or events, and so takes as long as it likes */
 
-	struct context context; /* its id and its trace, for what is done on its behalf */
+	struct context context;   /* its id and its trace, for what is done on its behalf */
+	struct slice traceparent; /* the text, made when first asked for */
 
 	/* Private to request.c. */
 	size_t stage;
@@ -138,8 +140,7 @@ void request_orphan(struct request *request);
 /* All that a streaming answer has written is out. */
 void request_written(struct request *request);
 
-/* Appends the stages that had to wait, with the milliseconds of each: "authenticate=3 handle=1200". */
-void request_write_waits(const struct request *request, struct buf *out);
+const char *request_stage_name(int stage);
 
 /*
  * The database's time at this moment (shared/health.h), by which tokens and keys are judged and schedules are planned. Not

@@ -13,6 +13,7 @@
 #include "request.h"
 #include "route.h"
 #include "tenant_bounds.h"
+#include "tracing.h"
 
 static struct slice
 methods_text(struct request *request)
@@ -248,6 +249,8 @@ write_head(struct request *request, bool has_type)
 		request->close = true;
 	http_write_status(out, request->status, request->worker->now_us);
 	http_write_header(out, "X-Request-Id", request->id);
+	if (tracing_parent(request).data)
+		http_write_header(out, "traceparent", tracing_parent(request));
 	write_security_headers(request, out);
 	if (has_type)
 		http_write_header(out, "Content-Type", slice_of(request->content_type));

@@ -101,7 +101,6 @@ stand_in_line(struct waiter *waiter)
 	for (int i = 0; i < waiter->wish.queue_count; i++)
 		line_insert(waiter->places[i].line, &waiter->places[i]);
 	waiter->asking = false;
-	waiter->request->patient = true;
 	waiter->in_line = true;
 	waiter->woken_by = NULL;
 	waiter->tries = 0;

@@ -35,6 +35,7 @@
 #include "revocations.h"
 #include "route.h"
 #include "settings.h"
+#include "span.h"
 #include "task_made.h"
 #include "tenant_bounds.h"
 #include "tls.h"
@@ -307,6 +308,7 @@ settings_changed(void *arg)
 
 	log_set_levels(log_levels_of((enum log_level)worker->config->log_level, worker->config->log_levels));
 	db_set_slow(worker->db, worker->config->slow_query_ms);
+	span_record(worker->config->tracing);
 	conn_retime(worker);
 }
 
@@ -437,6 +439,8 @@ worker_main(const struct heritage *heritage)
 	if (!set_up_identity(&worker) || !set_up_tls(&worker))
 		return 1;
 	set_up_peers(&worker);
+	span_use(&heritage->spans[heritage->slot]);
+	span_record(heritage->config->tracing);
 	set_up_database(&worker);
 	set_up_redis(&worker);
 	events[0] = add_event(&worker, SIGTERM, EV_SIGNAL | EV_PERSIST, on_stop, NULL);

@@ -48,8 +48,8 @@ CASE WHEN NOT {AGENT_LIVE} THEN 'offline' WHEN a.status = 'error' THEN 'error'
 -- end
 
 -- macro: PLAN_ROWS
--- The rows of a compiled graph (worker/graph.c). p has one row: tenant, workflow_id, parent_id, base, plan. external:
--- dependencies on tasks that the workflow has already, by key.
+-- The rows of a compiled graph (worker/graph.c). p has one row: tenant, workflow_id, parent_id, base, plan,
+-- traceparent, tracestate. external: dependencies on tasks that the workflow has already, by key.
 t AS (
     INSERT INTO tasks (tenant, id, workflow_id, parent_id, key, queue, role, agent_id, status, description, input_data,
         priority, max_retries, timeout_ms, run_at, ready_at, parked, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter,
@@ -91,6 +91,9 @@ t AS (
 ), flagged AS (
     UPDATE tenants SET throttles = true
     WHERE id IN (SELECT tenant FROM t WHERE special) AND NOT throttles
+), traced AS (
+    INSERT INTO task_traces (tenant, task_id, traceparent, tracestate, created_at)
+    SELECT t.tenant, t.id, p.traceparent, p.tracestate, now() FROM t CROSS JOIN p WHERE p.traceparent IS NOT NULL
 )
 -- end
 

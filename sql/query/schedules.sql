@@ -161,7 +161,8 @@ SELECT s.id, 204 AS _status FROM s;
 WITH s AS MATERIALIZED (
     SELECT s.*, {SCHEDULE_PLAN} AS compiled FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid
 ), p AS MATERIALIZED (
-    SELECT s.tenant, @workflow_id::uuid AS workflow_id, NULL::uuid AS parent_id, @new_id::text AS base, s.compiled AS plan
+    SELECT s.tenant, @workflow_id::uuid AS workflow_id, NULL::uuid AS parent_id, @new_id::text AS base, s.compiled AS plan,
+        @traceparent::text AS traceparent, @tracestate::text AS tracestate
     FROM s WHERE s.compiled IS NOT NULL
 ), {SCHEDULED_WORKFLOW}, {PLAN_ROWS}, moved AS (
     UPDATE schedules x SET fired = x.fired + 1, last_at = now(), last_workflow_id = w.id
@@ -218,7 +219,8 @@ WITH s AS MATERIALIZED (
     FROM schedules s CROSS JOIN LATERAL (SELECT {SCHEDULE_PLAN} AS compiled, {SCHEDULE_LIVE} AS live OFFSET 0) c
     WHERE s.tenant = @tenant::int AND s.id = @id::uuid AND s.next_at = to_timestamp(@due_s::int8)
 ), p AS MATERIALIZED (
-    SELECT s.tenant, @workflow_id::uuid AS workflow_id, NULL::uuid AS parent_id, @new_id::text AS base, s.compiled AS plan
+    SELECT s.tenant, @workflow_id::uuid AS workflow_id, NULL::uuid AS parent_id, @new_id::text AS base, s.compiled AS plan,
+        NULL::text AS traceparent, NULL::text AS tracestate
     FROM s WHERE s.result = 'fired'
 ), {SCHEDULED_WORKFLOW}, {PLAN_ROWS}, moved AS (
     UPDATE schedules x SET next_at = to_timestamp(@next_s::int8), queued_at = NULL,

@@ -156,6 +156,7 @@ WITH RECURSIVE wanted AS MATERIALIZED (
 ), p AS MATERIALIZED (
     -- followed: others wait for all of the new tasks, so none of them is an end of the workflow.
     SELECT h.tenant, h.workflow_id, h.id AS parent_id, @new_id::text AS base,
+        @traceparent::text AS traceparent, @tracestate::text AS tracestate,
         CASE WHEN json_array_length(@before::json) = 0 THEN @plan::json
             ELSE ('{"followed":true,' || substr(@plan::json::text, 2))::json END AS plan
     FROM holder h

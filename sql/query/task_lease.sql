@@ -33,11 +33,12 @@ begun AS (
 
 -- macro: LEASED
 t.tenant, t.id, t.workflow_id, t.key, t.role, t.description, t.priority, t.input_data, t.feedback, t.labels, t.epoch,
-t.attempt, t.round, t.max_retries, t.timeout_ms, t.leased_by, t.lease_ms, t.lease_until, t.deadline_at
+t.attempt, t.round, t.max_retries, t.timeout_ms, t.leased_by, t.lease_ms, t.lease_until, t.deadline_at, t.leased_at,
+t.ready_at
 -- end
 
 -- macro: NOT_LEASED
-NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 -- end
 
 -- macro: LEASE_COLUMNS
@@ -49,7 +50,10 @@ CASE WHEN l.workflow_id IS NULL THEN '{}' ELSE
     (SELECT coalesce(json_object_agg(p.key, p.output_data ORDER BY p.id) FILTER (WHERE NOT p.skipped), '{}')
      FROM task_dependencies d JOIN tasks p ON p.tenant = d.tenant AND p.id = d.depends_on
      WHERE d.tenant = l.tenant AND d.task_id = l.id) END AS dependencies,
-l.feedback, l.round, l.attempt, l.max_retries, l.timeout_ms / 1000 AS timeout_s, l.deadline_at, l.labels
+l.feedback, l.round, l.attempt, l.max_retries, l.timeout_ms / 1000 AS timeout_s, l.deadline_at, l.labels,
+(SELECT json_build_array(x.traceparent, x.tracestate, (extract(epoch FROM l.ready_at) * 1000000)::int8,
+     (extract(epoch FROM l.leased_at) * 1000000)::int8)
+ FROM task_traces x WHERE x.tenant = l.tenant AND x.task_id = l.id) AS _trace
 -- end
 
 -- macro: PLAIN

@@ -37,6 +37,12 @@ WITH made AS (
     INSERT INTO {EVENTS}
     SELECT tenant, now(), NULL, '[' || string_agg(event, ',') || ']'
     FROM unnest(@tenant::int[], @event::text[]) AS r(tenant, event) GROUP BY tenant
+), traced AS (
+    INSERT INTO task_traces (tenant, task_id, traceparent, tracestate, created_at)
+    SELECT tenant, id, traceparent, tracestate, now()
+    FROM unnest(@tenant::int[], @id::uuid[], @traceparent::text[], @tracestate::text[])
+        AS r(tenant, id, traceparent, tracestate)
+    WHERE traceparent IS NOT NULL
 )
 SELECT now() AS created_at;
 
@@ -50,10 +56,10 @@ WITH req AS MATERIALIZED (
         @description::text[], @input_data::json[], @priority::int[], @max_retries::int[], @timeout_s::int[],
         @run_at::text[], @labels::json[], @retry_backoff::text[], @retry_base_ms::int[], @retry_max_ms::int[],
         @retry_jitter::bool[], @lease_own_ms::int[], @unique_key::text[], @on_duplicate::text[],
-        @concurrency_key::text[], @requires::json[])
+        @concurrency_key::text[], @requires::json[], @traceparent::text[], @tracestate::text[])
         WITH ORDINALITY AS r(tenant, id, queue, role, agent_id, description, input_data, priority, max_retries,
             timeout_s, run_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms, unique_key,
-            on_duplicate, concurrency_key, requires, ord)
+            on_duplicate, concurrency_key, requires, traceparent, tracestate, ord)
 ), made AS (
     INSERT INTO tasks (tenant, id, queue, role, agent_id, status, description, input_data, priority, max_retries,
         timeout_ms, run_at, ready_at, labels, retry_backoff, retry_base_ms, retry_max_ms, retry_jitter, lease_own_ms,
@@ -72,6 +78,11 @@ WITH req AS MATERIALIZED (
 ), flagged AS (
     UPDATE tenants SET throttles = true
     WHERE id IN (SELECT tenant FROM made WHERE special) AND NOT throttles
+), traced AS (
+    INSERT INTO task_traces (tenant, task_id, traceparent, tracestate, created_at)
+    SELECT m.tenant, m.id, r.traceparent, r.tracestate, now()
+    FROM made m JOIN req r ON r.tenant = m.tenant AND r.id = m.id
+    WHERE r.traceparent IS NOT NULL
 )
 INSERT INTO {EVENTS}
 SELECT tenant, now(), NULL, '[' || string_agg({CREATED_EVENT}, ',') || ']' FROM made GROUP BY tenant;

@@ -5,6 +5,7 @@
 -- no row.
 WITH p AS MATERIALIZED (
     SELECT @tenant::int AS tenant, @id::uuid AS workflow_id, NULL::uuid AS parent_id, @new_id::text AS base,
+        @traceparent::text AS traceparent, @tracestate::text AS tracestate,
         coalesce(@plan::json, (SELECT t.plan FROM templates t
             WHERE t.tenant = @tenant::int AND t.name = @template::text ORDER BY t.version DESC LIMIT 1)) AS plan
 ), w AS (

@@ -271,7 +271,38 @@ test_keeper_expired_finds_silent_holders(void **state UNUSED)
 	EXPECT(lease_one("sena"), 0, "attempt", "2");
 }
 
+/* The four statements that make tasks keep the trace, every statement that leases hands it out, a week is enough. */
+static void
+test_traces_go_with_their_tasks(void **state UNUSED)
+{
+	const char *plain = make_task("sena", "9"), *traced = new_id(), *special = new_id();
+	const char *begin = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", *held;
+	struct db_answer *lease;
+
+	CALL(TASK_CREATE, "id", traced, "queue", "sena", "role", "sena", "description", "d", "priority", "8", "max_retries",
+	     "0", "event", "{}", "traceparent", begin, "tracestate", "a=b");
+	CALL(TASK_CREATE_SPECIAL, "id", special, "queue", "sena", "role", "sena", "description", "d", "priority", "7",
+	     "max_retries", "0", "unique_key", special, "on_duplicate", "refuse", "traceparent", begin);
+	CALL(TASK_CREATE_SPECIAL, "id", new_id(), "queue", "sena", "role", "sena", "description", "d", "priority", "7",
+	     "max_retries", "0", "unique_key", special, "on_duplicate", "return", "traceparent", begin);
+	EXPECT_SQL("2", "SELECT count(*) FROM task_traces WHERE tenant = %s", fixture.tenant);
+	lease = queries_wait(ask_lease("[\"sena\"]", "smith", "3"));
+	EXPECT(lease, 0, "id", plain);
+	assert_null(db_answer_cell(lease, 0, "_trace"));
+	EXPECT(lease, 1, "id", traced);
+	held = db_answer_cell(lease, 1, "_trace");
+	assert_non_null(strstr(held, text("[\"%s\", \"a=b\", ", begin)));
+	EXPECT(lease, 2, "id", special);
+	assert_non_null(strstr(db_answer_cell(lease, 2, "_trace"), text("[\"%s\", null, ", begin)));
+	CALL(KEEPER_FORGET_TRACES);
+	EXPECT_SQL("2", "SELECT count(*) FROM task_traces WHERE tenant = %s", fixture.tenant);
+	SQL("UPDATE task_traces SET created_at = now() - interval '169 hours' WHERE tenant = %s", fixture.tenant);
+	CALL(KEEPER_FORGET_TRACES);
+	EXPECT_SQL("0", "SELECT count(*) FROM task_traces WHERE tenant = %s", fixture.tenant);
+}
+
 const struct CMUnitTest task_tests[] = {
+    TEST(test_traces_go_with_their_tasks),
     TEST(test_task_create_keeps_what_was_said),
     TEST(test_task_list_filters_and_pages),
     TEST(test_lease_takes_by_priority_then_age),

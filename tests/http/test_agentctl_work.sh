@@ -25,6 +25,12 @@ do_one "$(lease 1 null)" 'read -r line; echo "{\"lines\": $(wc -l)}"'
 is "one line" "$(await POST /complete)" '*"output_data":{"lines": 0}*'
 do_one "$(lease 1 null)" 'printf "\"%s %s %s %s %s %s %s %s\"" "$AGENTD_TASK_ID" "$AGENTD_LEASE_EPOCH" "$AGENTD_DEADLINE" "$AGENTD_AGENT_ID" "$AGENTD_ROLE" "$AGENTD_WORKFLOW_ID" "$AGENTCTL" "$AGENTCTL_SERVER"' --agent-id me
 is "its environment" "$(await POST /complete)" "*\"0000-1 7 2030-01-01T00:00:08Z me r w-9 $agentctl $server\"*"
+trace=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+TRACEPARENT=other do_one "$(lease 1 null | sed "s/}$/,\"traceparent\":\"$trace\",\"tracestate\":\"a=b\"}/")" 'printf "\"%s %s\"" "$TRACEPARENT" "$TRACESTATE"'
+is "its trace" "$(await POST /complete)" "*\"$trace a=b\"*"
+is "the result says which attempt it was" "$(ask GET "/headers?method=POST&path=/complete&name=traceparent")" "$trace"
+TRACEPARENT=other do_one "$(lease 1 null)" 'printf "\"<%s>\"" "$TRACEPARENT"'
+is "no trace is made up" "$(await POST /complete)" '*"<>"*'
 do_one "$(lease 1 null)" 'tr "\0" " " </proc/$PPID/cmdline | grep -c "[a]gd_sk"'
 is "no key in an argument" "$(await POST /fail)" '*exited with status 1*'
 do_one "$(lease 1 null)" 'cat >/dev/null'

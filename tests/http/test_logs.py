@@ -111,7 +111,7 @@ def slow_things():
           lines[0]["duration_ms"] >= 1, lines)
     lines = until(lambda: found("slow request", request_id=request))
     check("a slow request is logged with its stages", bool(lines) and lines[0]["route"] == "/api/v1/tasks" and
-          "handle=" in lines[0]["waited_ms"] and lines[0]["duration_ms"] >= 1, lines)
+          "handle=" in lines[0]["stages_ms"] and lines[0]["duration_ms"] >= 1, lines)
     status, headers, _ = ask("POST", "/api/v1/tasks/lease",
                              {"roles": ["nothing-there"], "agent_id": "a", "max": 1, "wait_s": 0.3}, X_Request_Id="patient")
     ask("POST", "/api/v1/tasks", tasks, X_Request_Id="after")

@@ -746,7 +746,7 @@ test_print(UNUSED void **state)
 	assert_line(config, "AGENTD_DB_PASSWORD ", "(set)", "  file (AGENTD_DB_PASSWORD_FILE)");
 	assert_line(config, "AGENTD_DATABASE_URL ", "(set)", "  DATABASE_URL");
 	assert_line(config, "AGENTD_CACHE_TTL_S ", "5", "  AGENTD_CACHE_TTL_S, not in effect yet");
-	assert_line(config, "AGENTD_TRACE_SAMPLE_RATE ", "0.1", "  default, not in effect yet");
+	assert_line(config, "AGENTD_TRACE_SAMPLE_RATE ", "0.1", "  default");
 	assert_line(config, "AGENTD_LOG_FILE ", "(empty)", "  default");
 	free(text);
 	config_free(config);

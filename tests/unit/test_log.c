@@ -205,7 +205,7 @@ test_levels_of_categories(UNUSED void **state)
 	assert_false(log_levels_check("database=debug,nonsense=info,http", &why));
 	buf_add_byte(&why, '\0');
 	assert_contains(why.data, "has \"nonsense=info\"");
-	assert_contains(why.data, ", task or worker");
+	assert_contains(why.data, ", trace or worker");
 	buf_free(&why);
 	assert_false(log_levels_check("database=loud", &why));
 	assert_false(log_levels_check("database", &why));
