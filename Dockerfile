@@ -13,16 +13,16 @@ RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --
 WORKDIR /source
 COPY . .
 RUN autoreconf -fi && mkdir /build && cd /build && /source/configure --prefix=/usr && make -j"$(nproc)" && \
-	make install-strip DESTDIR=/image
+	make install-strip DESTDIR=/installed
 # The root of the image: the programs, the libraries that their loader finds, certificates, time zones, one user.
-RUN cd /image && rm -rf usr/share/man usr/share/doc && \
-	mkdir -p etc/ssl tmp var/lib/agentd usr/share/zoneinfo && \
+RUN mkdir -p /image/etc/ssl /image/tmp /image/var/lib/agentd /image/usr/bin /image/usr/sbin && cd /image && \
+	cp /installed/usr/sbin/agentd usr/sbin/ && cp /installed/usr/bin/agentctl usr/bin/ && \
 	ldd usr/sbin/agentd usr/bin/agentctl | grep -o '/[^ ]*\.so[^ ]*' | sort -u | xargs cp -L --parents -t . && \
-	cp -a /etc/ssl/certs /etc/ssl/openssl.cnf etc/ssl/ && cp -aL --parents -t . /usr/share/ca-certificates && \
-	cp -a /usr/share/zoneinfo/. usr/share/zoneinfo/ && rm -rf usr/share/zoneinfo/right usr/share/zoneinfo/posix && \
+	cp -aL /etc/ssl/certs /etc/ssl/openssl.cnf etc/ssl/ && cp -a --parents -t . /usr/share/zoneinfo && \
+	rm -rf usr/share/zoneinfo/right usr/share/zoneinfo/posix && \
 	echo 'agentd:x:65532:65532:agentd:/var/lib/agentd:/nonexistent' >etc/passwd && echo 'agentd:x:65532:' >etc/group && \
-	echo 'hosts: files dns' >etc/nsswitch.conf && chmod 1777 tmp && chmod 700 var/lib/agentd && chown 65532:65532 var/lib/agentd && \
-	chroot . /usr/sbin/agentd --version && chroot . /usr/bin/agentctl --version
+	echo 'hosts: files dns' >etc/nsswitch.conf && chmod 1777 tmp && chmod 700 var/lib/agentd && \
+	chown 65532:65532 var/lib/agentd && chroot . /usr/sbin/agentd --version && chroot . /usr/bin/agentctl --version
 
 FROM scratch
 ARG VERSION=0.1.0

@@ -30,6 +30,11 @@ CONDITIONS = {
 }
 
 
+def is_final(status, answer):
+    """False if it may be asked again with its key: nothing is known, or the first of two is still at work."""
+    return client.is_certain(status) and not (status == 409 and answer.get("code") == "idempotency_in_flight")
+
+
 class Load:
     """with Load(...): it runs. stop_creating() and stop() end it in two steps."""
 
@@ -99,11 +104,14 @@ class Load:
             time.sleep(client.PAUSE_S)
         return status, answer
 
+    def _parts(self, status, answer):
+        return [(one["status"], one["body"]) for one in answer] if isinstance(answer, list) else [(status, answer)]
+
     def _post_keyed(self, mine, path, body, key):
         deadline = time.monotonic() + client.TRIES_S
         while time.monotonic() < deadline:
             status, answer = mine.insist("POST", path, body, key)
-            if not isinstance(answer, list) or all(client.is_certain(one["status"]) for one in answer):
+            if all(is_final(*one) for one in self._parts(status, answer)):
                 return status, answer
             time.sleep(client.PAUSE_S)
         self.ledger.violation(f"POST {path} with the key {key} is in doubt after {client.TRIES_S} s")
