@@ -19,8 +19,8 @@ static const int64_t again_us = 600000000, patience_us = 60000000;
 
 static struct {
 	struct backup_plan plan;
-	bool planned;     /* the schedule was read */
-	int64_t since_us; /* PostgreSQL's time of the first look: without a backup, the next one is counted from there */
+	bool planned;        /* the schedule was read */
+	int64_t since_us;    /* PostgreSQL's time of the first look: without a backup, the next one is counted from there */
 	int64_t wished_us;   /* steady: when it was wished for last, */
 	int64_t wished_last; /* and which was the last one then; -1: never */
 } run = {.wished_last = -1};
@@ -76,11 +76,13 @@ tell(struct keeper *keeper, const struct backups *backups, const struct db_resul
 		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_WARNING, NAN, "the last backup failed: %.*s",
 		            (int)MIN(error.len, 120), error.data ? error.data : "");
 	} else if (backups->unproven)
-		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_WARNING, NAN, "the last backup could not be proven: make another one");
+		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_WARNING, NAN,
+		            "the last backup could not be proven: make another one");
 	else if (late_us > 2 * again_us && !backups->running)
 		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_WARNING, NAN, "a backup is due and nobody makes it");
 	else if (backups->done_us)
-		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_HEALTHY, NAN, "the last backup is of %.1f hours ago", hours);
+		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_HEALTHY, NAN, "the last backup is of %.1f hours ago",
+		            hours);
 	else
 		check_found(keeper, HEALTH_BACKUP, "backup", HEALTH_HEALTHY, NAN, "the first backup is not due yet");
 	metrics_set(METRIC_BACKUP_FAILED, 0, backups->failed || backups->unproven);

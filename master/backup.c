@@ -313,7 +313,8 @@ record_end(const struct backup *backup, bool made)
 
 	snprintf(rows, sizeof(rows), "%lld", (long long)backup->rows);
 	snprintf(bytes, sizeof(bytes), "%lld", (long long)backup->bytes);
-	record(backup, "UPDATE backups SET status = $2, finished_at = now(), bytes = $3, rows = $4, error = $5 WHERE id = $1",
+	record(backup,
+	       "UPDATE backups SET status = $2, finished_at = now(), bytes = $3, rows = $4, error = $5 WHERE id = $1",
 	       ARRAY_LENGTH(values), values);
 }
 

@@ -68,10 +68,11 @@ take_turn(const struct job *job)
 	struct pg_conn *conn = database_open(job->url, 10);
 	char *error = NULL;
 	struct pg_result *result =
-	    conn ? database_query(conn,
-	                          "SELECT pg_try_advisory_lock(107083807650918) AND NOT EXISTS (SELECT FROM backups WHERE scheduled"
-	                          " AND started_at > now() - interval '30 seconds')",
-	                          0, NULL, &error)
+	    conn ? database_query(
+	               conn,
+	               "SELECT pg_try_advisory_lock(107083807650918) AND NOT EXISTS (SELECT FROM backups WHERE scheduled"
+	               " AND started_at > now() - interval '30 seconds')",
+	               0, NULL, &error)
 	         : NULL;
 	bool mine = result && database_cell(result, 0, 0)[0] == 't';
 
@@ -123,7 +124,8 @@ static bool
 prove(struct job *job)
 {
 	struct restore_load load;
-	bool good = restore_load_open(&load, job->path, job->backup.key) && verify_backup(job->config, &load, job->url, false);
+	bool good =
+	    restore_load_open(&load, job->path, job->backup.key) && verify_backup(job->config, &load, job->url, false);
 
 	restore_load_close(&load);
 	return good;
@@ -138,7 +140,8 @@ record_words(const struct job *job, const char *words)
 
 	if (!conn)
 		return;
-	database_clear(database_query(conn, "UPDATE backups SET error = left($2, 1000) WHERE id = $1 AND status = 'failed'", 2, values, &error));
+	database_clear(database_query(conn, "UPDATE backups SET error = left($2, 1000) WHERE id = $1 AND status = 'failed'",
+	                              2, values, &error));
 	free(error);
 	database_close(conn);
 }
@@ -155,7 +158,8 @@ work(struct job *job)
 	turn = take_turn(job);
 	if (!turn) {
 		release_words(job, words, sizeof(words));
-		log_info("master", "no backup is made: another node is at it, or the database cannot be reached", LOG_TEXT("said", words));
+		log_info("master", "no backup is made: another node is at it, or the database cannot be reached",
+		         LOG_TEXT("said", words));
 		return 0;
 	}
 	made = backup_make(&job->backup);
@@ -168,7 +172,8 @@ work(struct job *job)
 		record_words(job, words);
 		log_error("master", "a backup by schedule failed", LOG_TEXT("file", job->path), LOG_TEXT("said", words));
 	} else if (job->config->backup_verify && !proven) {
-		log_error("master", "a backup by schedule could not be proven", LOG_TEXT("file", job->path), LOG_TEXT("said", words));
+		log_error("master", "a backup by schedule could not be proven", LOG_TEXT("file", job->path),
+		          LOG_TEXT("said", words));
 	} else {
 		log_info("master", "a backup by schedule is made", LOG_TEXT("file", job->path), LOG_TEXT("bytes", at),
 		         LOG_TEXT("proven", proven ? "yes" : "not asked for"), LOG_TEXT("said", words));

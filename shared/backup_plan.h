@@ -1,6 +1,6 @@
 /*
- * backup_plan.h - when backups are due: AGENTD_BACKUP_SCHEDULE, which is a cron expression (shared/cron.h, in UTC) or an
- * interval: a number and m, h or d. Pure.
+ * backup_plan.h - when backups are due: AGENTD_BACKUP_SCHEDULE, which is a cron expression (shared/cron.h, in UTC) or
+ * an interval: a number and m, h or d. Pure.
  */
 #ifndef AGENTD_BACKUP_PLAN_H
 #define AGENTD_BACKUP_PLAN_H

@@ -6,7 +6,8 @@
 static void
 add(const char *status, const char *scheduled, const char *age)
 {
-	SQL("INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at) VALUES ('%s', '%s', %s, 'n', 'f', "
+	SQL("INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at) VALUES ('%s', '%s', %s, 'n', "
+	    "'f', "
 	    "false, now() - interval '%s')",
 	    new_id(), status, scheduled, age);
 }
@@ -49,8 +50,30 @@ test_one_that_died_has_failed(void **state UNUSED)
 	EXPECT(CALL(KEEPER_BACKUPS, (char *)NULL), 0, "last_error", "its process ended before it was made");
 }
 
+/* In GET /system/status, for the tenant of those who run agentd only. */
+static void
+test_status_says_when_the_last_one_was_made_and_proven(void **state UNUSED)
+{
+	struct db_answer *mine, *stranger;
+
+	SQL("DELETE FROM backups");
+	add("done", "true", "2 hours");
+	add("failed", "true", "1 hour");
+	SQL("UPDATE backups SET started_at = '2026-11-23 10:00+00', verified_at = '2026-11-23 11:00+00' WHERE status = "
+	    "'done'");
+	mine = CALL(SYSTEM_STATUS, "tenant", "1");
+	EXPECT_SQL("2026-11-23T10:00:00Z 2026-11-23T11:00:00Z",
+	           "SELECT concat_ws(' ', '%s'::json->>'last_at', '%s'::json->>'proven_at')",
+	           db_answer_cell(mine, 0, "backups"), db_answer_cell(mine, 0, "backups"));
+	EXPECT_SQL("t", "SELECT '%s'::json->>'failed_at' IS NOT NULL", db_answer_cell(mine, 0, "backups"));
+	stranger = CALL(SYSTEM_STATUS);
+	EXPECT_SQL("", "SELECT concat('%s'::json->>'last_at', '%s'::json->>'failed_at')",
+	           db_answer_cell(stranger, 0, "backups"), db_answer_cell(stranger, 0, "backups"));
+}
+
 const struct CMUnitTest backup_tests[] = {
     TEST(test_the_last_backup_by_schedule),
     TEST(test_one_that_died_has_failed),
+    TEST(test_status_says_when_the_last_one_was_made_and_proven),
 };
 const int backup_test_count = ARRAY_LENGTH(backup_tests);

@@ -43,7 +43,8 @@ test_cron_is_in_utc(void **state UNUSED)
 static void
 test_what_is_neither_is_refused(void **state UNUSED)
 {
-	static const char *const wrong[] = {"", "6", "h", "0h", "-6h", "6 h", "6s", "1.5h", "999999d", "15 3 * *", "61 * * * *", "@never"};
+	static const char *const wrong[] = {"",   "6",    "h",       "0h",       "-6h",        "6 h",
+	                                    "6s", "1.5h", "999999d", "15 3 * *", "61 * * * *", "@never"};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(wrong); i++) {
 		struct backup_plan plan;
