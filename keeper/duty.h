@@ -93,6 +93,7 @@ void storage_run(struct keeper *keeper, struct duty *duty); /* storage.c */
 void agents_run(struct keeper *keeper, struct duty *duty);  /* agents.c */
 void seal_run(struct keeper *keeper, struct duty *duty);          /* seal.c */
 void checkpoint_run(struct keeper *keeper, struct duty *duty);
+void backups_run(struct keeper *keeper, struct duty *duty);       /* backups.c */
 void audit_retention_run(struct keeper *keeper, struct duty *duty); /* audit_retention.c */
 void expire_memory_run(struct keeper *keeper, struct duty *duty); /* expire_memory.c */
 void tenants_full_run(struct keeper *keeper, struct duty *duty);   /* tenants.c */

@@ -50,6 +50,7 @@ static struct duty duties[] = {
     {.name = "agents", .run = agents_run, .leader = true},
     {.name = "seal", .run = seal_run},
     {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
+    {.name = "backups", .run = backups_run, .pause_ms = 1000},
     {.name = "audit retention", .run = audit_retention_run, .pause_ms = 60000},
 };
 

@@ -2,8 +2,8 @@
  * backup.c - see backup.h. A file appears under its name when it is whole and on the disk; until then it is
  * NAME.partial.
  *
- * While it reads, a backup holds the advisory lock "agentd" + 1 (in ASCII), shared, under which the keeper makes and
- * drops partitions: the locks that those need would wait for the backup, and everybody else for them.
+ * While it reads, a backup holds an advisory lock, shared, under which the keeper makes and drops partitions: the locks
+ * that those need would wait for the backup, and everybody else for them. It also says that the backup still runs.
  */
 #include "backup.h"
 #include "backup_file.h"
@@ -209,9 +209,8 @@ dump_all(struct dump *dump, FILE *file)
 	char *error;
 	bool written = false;
 
-	if (!backup_file_create(&dump->file, file, dump->backup->key))
+	if (!backup_file_create(&dump->file, file, dump->backup->id, dump->backup->key))
 		return complain_of_file(dump);
-	uuid_format(dump->file.id, dump->backup->id);
 	error = database_script(dump->conn, session_sql);
 	if (!error)
 		error = database_script(dump->conn, begin_sql);
@@ -275,9 +274,9 @@ dump_to_file(struct dump *dump)
 
 /* A record that cannot be written (a standby takes none) is no reason to have no backup. */
 static void
-record(struct dump *dump, const char *sql, int count, const char *const *values)
+record(const struct backup *backup, const char *sql, int count, const char *const *values)
 {
-	struct pg_conn *conn = database_open(dump->backup->url, 0);
+	struct pg_conn *conn = database_open(backup->url, CONNECT_WAIT_S);
 	char *error = NULL;
 
 	if (!conn)
@@ -290,28 +289,32 @@ record(struct dump *dump, const char *sql, int count, const char *const *values)
 }
 
 static void
-record_end(struct dump *dump, const char *started, bool made)
+record_start(const struct backup *backup)
 {
-	char rows[24], bytes[24], node[65] = "unknown";
-	const char *values[] = {dump->backup->id,
-	                        made ? "done" : "failed",
-	                        dump->backup->scheduled ? "true" : "false",
-	                        node,
-	                        strcmp(dump->backup->path, "-") == 0 ? "(standard output)" : dump->backup->path,
-	                        dump->backup->key.len ? "true" : "false",
-	                        started,
-	                        bytes,
-	                        rows,
-	                        made ? NULL : "it could not be made; the log of the node says why"};
+	char node[65] = "unknown";
+	const char *values[] = {backup->id, backup->scheduled ? "true" : "false", node,
+	                        strcmp(backup->path, "-") == 0 ? "(standard output)" : backup->path,
+	                        backup->key.len ? "true" : "false"};
 
-	snprintf(rows, sizeof(rows), "%lld", (long long)dump->backup->rows);
-	snprintf(bytes, sizeof(bytes), "%lld", (long long)dump->backup->bytes);
 	if (gethostname(node, sizeof(node) - 1) != 0)
 		snprintf(node, sizeof(node), "unknown");
-	record(dump,
-	       "INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at, finished_at, bytes, rows, "
-	       "error)"
-	       " VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8, $9, $10)",
+	record(backup,
+	       "INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at)"
+	       " VALUES ($1, 'running', $2, $3, $4, $5, now())",
+	       ARRAY_LENGTH(values), values);
+}
+
+static void
+record_end(const struct backup *backup, bool made)
+{
+	char rows[24], bytes[24];
+	const char *values[] = {backup->id, made ? "done" : "failed", bytes, rows,
+	                        made ? NULL : "it could not be made; what agentd said tells why"};
+
+	snprintf(rows, sizeof(rows), "%lld", (long long)backup->rows);
+	snprintf(bytes, sizeof(bytes), "%lld", (long long)backup->bytes);
+	record(backup,
+	       "UPDATE backups SET status = $2, finished_at = now(), bytes = $3, rows = $4, error = $5 WHERE id = $1",
 	       ARRAY_LENGTH(values), values);
 }
 
@@ -319,25 +322,15 @@ bool
 backup_make(struct backup *backup)
 {
 	struct dump dump = {.backup = backup, .conn = database_open(backup->url, CONNECT_WAIT_S)};
-	char *error, *started;
-	struct pg_result *now;
 	bool made;
 
 	if (!dump.conn)
 		return false;
-	now = database_query(dump.conn, "SELECT now()", 0, NULL, &error);
-	if (!now) {
-		database_close(dump.conn);
-		return complain("the database does not answer", error);
-	}
-	started = mem_string(database_cell(now, 0, 0));
-	database_clear(now);
+	uuid_new(backup->id);
+	record_start(backup);
 	made = strcmp(backup->path, "-") == 0 ? dump_all(&dump, stdout) : dump_to_file(&dump);
 	database_close(dump.conn);
-	if (!*backup->id)
-		uuid_new(backup->id);
-	record_end(&dump, started, made);
-	free(started);
+	record_end(backup, made);
 	return made;
 }
 

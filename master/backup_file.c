@@ -44,15 +44,12 @@ derive(const uint8_t header[BACKUP_FILE_HEADER], struct slice secret, const char
 }
 
 bool
-backup_file_create(struct backup_file *backup, FILE *file, struct slice secret)
+backup_file_create(struct backup_file *backup, FILE *file, const char *id, struct slice secret)
 {
 	uint8_t header[BACKUP_FILE_HEADER] = {0}, check[CRYPTO_SHA256_SIZE];
-	char id[UUID_TEXT_SIZE];
 
 	*backup = (struct backup_file){.file = file, .sealed = secret.len > 0};
-	uuid_new(id);
-	if (!uuid_parse(slice_of(id), backup->id))
-		return fail(backup, "no id could be made");
+	INVARIANT(uuid_parse(slice_of(id), backup->id));
 	memcpy(header, magic, strlen(magic));
 	header[MODE_AT] = backup->sealed;
 	memcpy(header + ID_AT, backup->id, UUID_SIZE);

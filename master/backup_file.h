@@ -45,8 +45,9 @@ struct backup_file {
 	char fault[240]; /* why the last call failed, for people */
 };
 
-/* secret: of AGENTD_BACKUP_KEY; empty: plain. The functions return false when backup->fault says why. */
-MUST_CHECK bool backup_file_create(struct backup_file *backup, FILE *file, struct slice secret);
+/* id: of the backup, a UUID; secret: of AGENTD_BACKUP_KEY; empty: plain. The functions return false when backup->fault
+ * says why. */
+MUST_CHECK bool backup_file_create(struct backup_file *backup, FILE *file, const char *id, struct slice secret);
 MUST_CHECK bool backup_file_write(struct backup_file *backup, enum backup_type type, struct slice text);
 /* Reads the header. */
 MUST_CHECK bool backup_file_open(struct backup_file *backup, FILE *file, struct slice secret);

@@ -58,6 +58,11 @@ struct master {
 	int64_t looked_us;
 	int64_t trust_us; /* nobody is held to have hung before that */
 
+	/* backup_job.c */
+	pid_t backup_pid; /* 0: none runs */
+	int64_t backup_started_us;
+	uint32_t backup_wish; /* of the scoreboard, as far as it was obeyed */
+
 	int control_fd; /* control.c; -1: none */
 };
 

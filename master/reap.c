@@ -1,5 +1,6 @@
 /* reap.c - children that ended: what is said about it, and when they are started again. */
 #include "address_count.h"
+#include "backup_job.h"
 #include "clock.h"
 #include "crash.h"
 #include "log.h"
@@ -121,6 +122,6 @@ master_reap(struct master *master)
 		if (child)
 			ended(master, child, status);
 		else
-			(void)upgrade_reap(master, pid, status);
+			(void)(upgrade_reap(master, pid, status) || backup_job_reap(master, pid, status));
 	}
 }

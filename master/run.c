@@ -270,6 +270,8 @@ run_resume(const struct config *config, int handover)
 		return 1;
 	}
 	recognize_children(&master);
+	/* What was wished for before is done, or is being done by a process that goes on. */
+	master.backup_wish = atomic_load(&master.heritage.board->backup_wish);
 	if (reverted)
 		upgrade_done(&master);
 	master_reap(&master);

@@ -17,6 +17,7 @@ static const struct {
     {SETTING_JWT_PREVIOUS_KEY, true, false}, {SETTING_REDIS_URL, true, true},
     {SETTING_REDIS_PASSWORD, true, true},    {SETTING_DB_DIRECT_URL, false, true},
     {SETTING_METRICS_TOKEN, true, false},    {SETTING_TRACE_HEADERS, false, true},
+    {SETTING_BACKUP_KEY, false, false},
 };
 
 static bool

@@ -1,4 +1,5 @@
 /* stop.c - the end of a node: services in their order, each with a deadline. */
+#include "backup_job.h"
 #include "clock.h"
 #include "config.h"
 #include "log.h"
@@ -46,6 +47,7 @@ stop_begin(struct master *master)
 	master->stop_deadline_us = clock_steady_us() + delay_s * 1000000;
 	if (master->upgrade_check)
 		kill(master->upgrade_check, SIGKILL);
+	backup_job_stop(master);
 	log_info("master", "stopping");
 }
 

@@ -4,6 +4,7 @@
  * The phase moves from STARTING to UP here, and on to STOPPING and STOPPED in stop.c. What a turn may change, each has a
  * file of its own: reap.c, hang.c, succession.c, reload.c, upgrade.c, stop.c.
  */
+#include "backup_job.h"
 #include "clock.h"
 #include "config.h"
 #include "control.h"
@@ -215,6 +216,7 @@ master_supervise(struct master *master)
 		if (master->phase == MASTER_UP) {
 			succession_step(master);
 			upgrade_step(master);
+			backup_job_step(master);
 		}
 		children_bury(master);
 		notify_alive(master);

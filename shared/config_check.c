@@ -5,6 +5,7 @@
  */
 #include "base.h"
 
+#include "backup_plan.h"
 #include "cache_address.h"
 #include "cidr.h"
 #include "config_row.h"
@@ -251,6 +252,21 @@ check_traces(struct check *check)
 	explicit_bzero(line, sizeof(line));
 }
 
+static void
+check_backups(struct check *check)
+{
+	const struct config *config = check->config;
+	struct backup_plan plan;
+	const char *why;
+
+	if (*config->backup_schedule && !backup_plan_parse(slice_of(config->backup_schedule), &plan, &why))
+		refuse(check, SETTING_BACKUP_SCHEDULE, why);
+	else if (*config->backup_schedule && !*config->backup_dir)
+		refuse(check, SETTING_BACKUP_SCHEDULE, "is set without AGENTD_BACKUP_DIR; say where the backups are to go");
+	if (*config->backup_dir && *config->backup_dir != '/')
+		refuse(check, SETTING_BACKUP_DIR, "is not an absolute path");
+}
+
 void
 config_check(const struct config *config, bool environment_known, struct config_errors *errors)
 {
@@ -266,6 +282,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_secret(&check, SETTING_SECRET, config->secret);
 	check_secret(&check, SETTING_PREVIOUS_SECRET, config->previous_secret);
 	check_secret(&check, SETTING_BACKUP_KEY, config->backup_key);
+	check_backups(&check);
 	check_token_keys(&check);
 	if (check.strict && password > 0 && password < PASSWORD_LEAST)
 		refuse(&check, SETTING_ADMIN_PASSWORD,

@@ -73,6 +73,7 @@ struct scoreboard {
 	_Atomic uint64_t
 	    log_levels;        /* what the keeper read in the settings (log_levels.h), for the master; 0: nothing yet */
 	_Atomic bool draining; /* the node is on its way out: not ready for new clients */
+	_Atomic uint32_t backup_wish; /* grows when the keeper wants the master to start a backup */
 	/* Grows when a queue of that hash gets work: a waiter that saw a number looks again when it has changed. */
 	_Atomic uint32_t ready[SCOREBOARD_QUEUES];
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS_MAX];

@@ -84,7 +84,7 @@ static const char *const part_names[HEALTH_FIXED_PARTS] = {
     [HEALTH_DISK] = "disk",    [HEALTH_DATABASE] = "database",
     [HEALTH_REDIS] = "redis",  [HEALTH_QUEUE] = "queue",
     [HEALTH_CLOCK] = "clock",  [HEALTH_CERTIFICATE] = "certificate",
-    [HEALTH_AGENTS] = "agents"};
+    [HEALTH_AGENTS] = "agents", [HEALTH_BACKUP] = "backup"};
 
 enum step
 api_health(struct request *request)

@@ -17,7 +17,7 @@ const struct field fields_health_record[] = {
 const struct field query_health_records[] = {PAGE,
                                              TEXT("component", .min = 1, .max = 64,
                                                   DOC("only of this: cpu, memory, disk, database, redis, queue, clock, "
-                                                      "certificate, agents, agent, worker 0, pool 0")),
+                                                      "certificate, agents, backup, agent, worker 0, pool 0")),
                                              TEXT("agent_id", .min = 1, .max = 128, DOC("only about this agent")),
                                              TEXT("node", .min = 1, .max = 200, DOC("only of the node of this name")),
                                              TEXT("status", .choices = states, DOC("only with this status")),

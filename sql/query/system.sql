@@ -15,6 +15,12 @@ SELECT json_build_object(
             'tasks_failed', s.tasks_failed, 'workflows_created', s.workflows_created,
             'workflows_completed', s.workflows_completed, 'workflows_failed', s.workflows_failed)
         FROM tenant_stats s WHERE s.tenant = @tenant::int) AS counted,
+    -- Times in one form, whatever the session's time zone is. Backups are of all tenants: those who run agentd see them.
+    (SELECT json_build_object(
+            'last_at', to_char(max(b.started_at) FILTER (WHERE b.status = 'done') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            'failed_at', to_char(max(b.started_at) FILTER (WHERE b.status = 'failed') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+            'proven_at', to_char(max(b.verified_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+        FROM backups b WHERE @tenant::int = 1) AS backups,
     json_build_object('version', current_setting('server_version'), 'name', current_database()) AS database;
 
 -- name: database_ping :one

@@ -57,7 +57,7 @@ ALTER TABLE changes DROP CONSTRAINT changes_kind_check,
     ADD CONSTRAINT changes_kind_check CHECK (kind IN ('key', 'session', 'user', 'tenant', 'settings', 'all'));
 
 -- Partitions are neither made nor dropped while a backup reads: who waits for its locks would have everybody wait behind.
--- "agentd" + 1 in ASCII is the key that a backup holds, shared (master/backup.c).
+-- The key is that which a backup holds, shared (master/backup.c).
 CREATE OR REPLACE FUNCTION agentd_partition(parent text, time_column text, day date) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     child text := parent || '_' || to_char(day, 'YYYYMMDD');

@@ -7,11 +7,13 @@ A holder keeps leases through the restore, of before the backup and of after it:
 their tasks be done once. AGENTD names the program; see stage.py for the rest.
 """
 
+import concurrent.futures
 import http.client
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -156,13 +158,16 @@ def serves(one, token):
 def check_proof(stage_, folder):
     """Both files, in a server of their own and beside the one in use."""
     plain, sealed = f"{folder}/plain", f"{folder}/sealed"
-    for name, end in (
-        ("a backup that was made under load is proven", agentd(stage_, "restore", plain, "--verify")),
-        ("so is one that is sealed", agentd(stage_, "restore", sealed, "--verify", AGENTD_BACKUP_KEY=KEY)),
-        ("beside the database in use too", agentd(stage_, "restore", plain, "--verify", "--beside")),
-    ):
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        proofs = (
+            ("a backup that was made under load is proven", pool.submit(agentd, stage_, "restore", plain, "--verify")),
+            ("so is one that is sealed", pool.submit(agentd, stage_, "restore", sealed, "--verify", AGENTD_BACKUP_KEY=KEY)),
+            ("beside the database in use too", pool.submit(agentd, stage_, "restore", plain, "--verify", "--beside")),
+        )
+    for name, proof in proofs:
+        end = proof.result()
         tap.check(name, end.returncode == 0 and "every check passed" in end.stdout, end.stdout)
-    rows = stage_.cluster.query("SELECT verified_at IS NOT NULL, verify_ms > 0 FROM backups WHERE status = 'done'")
+    rows = stage_.cluster.query("SELECT verified_at IS NOT NULL, verify_ms > 0 FROM backups WHERE status = 'done' AND NOT scheduled")
     tap.check("what was proven is on record", rows == [["t", "t"], ["t", "t"]], rows)
     left = stage_.cluster.query("SELECT datname FROM pg_database WHERE datname LIKE 'agentd_verify%'")
     tap.check("no scratch database is left", not left, left)
@@ -195,10 +200,14 @@ def forgeries(data):
 def check_tampering(stage_, folder):
     with open(f"{folder}/plain", "rb") as file:
         data = file.read()
-    for what, forged, *said in forgeries(data):
-        with open(f"{folder}/forged", "wb") as file:
-            file.write(forged)
-        end = agentd(stage_, "restore", f"{folder}/forged", "--verify")
+    tried = []
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for number, (what, forged, *said) in enumerate(forgeries(data)):
+            with open(f"{folder}/forged{number}", "wb") as file:
+                file.write(forged)
+            tried.append((what, said, pool.submit(agentd, stage_, "restore", f"{folder}/forged{number}", "--verify")))
+    for what, said, trial in tried:
+        end = trial.result()
         tap.check(f"found: {what}", end.returncode == 1 and all(one in end.stdout for one in said), end.stdout)
     for what, said, settings in (
         ("another key", "is not the key", {"AGENTD_BACKUP_KEY": KEY[::-1]}),
@@ -305,12 +314,63 @@ def check_elsewhere(stage_, folder, load, seen):
     one.wait_ready()
     mine = client.Client([one], load.token)
     mine.ask("POST", "/tasks", {"role": "new", "description": "made after the restore"})
-    ids = []
-    processes.wait_until(lambda: ids.append(read_events(mine, cursor)[0]) or len(ids) > 1 and ids[-1] > ids[0], 10)
-    tap.check("a reader goes on there, though the server's numbers are lower", len(ids[-1]) > 1 and
-              int(ids[-1][-1].split("-")[0]) > int(cursor.split("-")[0]), ids[-1][-2:])  # fmt: skip
+
+    def newest():
+        ids, _ = read_events(mine, cursor)
+        return ids and int(ids[-1].split("-")[0]) > int(last.split("-")[0])
+
+    tap.check("a reader goes on there, though the server's numbers are lower", processes.wait_until(newest, 10),
+              read_events(mine, cursor)[0][-2:])  # fmt: skip
     _, status = read_events(mine, last)
     tap.check("and from the time that is lost he is told so", status == 410, status)
+
+
+def scheduled(stage_, status):
+    return stage_.cluster.value(f"SELECT count(*) FROM backups WHERE scheduled AND status = '{status}'")
+
+
+def is_due_again(stage_):
+    """As if a day had passed."""
+    stage_.cluster.run("UPDATE backups SET started_at = started_at - interval '2 days'")
+
+
+def said(stage_, token):
+    """What every node says of backups."""
+    parts = []
+    for one in stage_.nodes:
+        _, answer = client.Client([one], token).ask("GET", "/health/report")
+        parts += [part for part in (answer or {}).get("components", []) if part["name"] == "backup"]
+    return [(part["status"], part["message"]) for part in parts]
+
+
+def check_schedule(stage_, folder):
+    """The nodes make one at their start, and another one each time that a day has passed; two are kept."""
+    token = log_in(stage_).token
+    for round_ in range(1, 4):
+        made = processes.wait_until(lambda: scheduled(stage_, "done") >= round_, 30)  # pylint: disable=cell-var-from-loop
+        tap.check(f"backup {round_} by schedule is made", made, said(stage_, token))
+        if round_ < 3:
+            is_due_again(stage_)
+    processes.wait_until(lambda: len(os.listdir(folder)) <= 2, 10)
+    kept = sorted(os.listdir(folder))
+    rows = stage_.cluster.query(
+        "SELECT file, verified_at IS NOT NULL FROM backups WHERE scheduled ORDER BY started_at DESC LIMIT 2")
+    tap.check("each by one node only, two are kept, and each is proven", scheduled(stage_, "done") == 3 and
+              [[f"{folder}/{name}", "t"] for name in reversed(kept)] == rows, (kept, rows))  # fmt: skip
+    os.rename(folder, folder + ".gone")
+    is_due_again(stage_)
+    failed = processes.wait_until(lambda: scheduled(stage_, "failed") == 1, 30)
+    error = stage_.cluster.query("SELECT error FROM backups WHERE status = 'failed'")
+    tap.check("one that fails is on record", failed and "cannot be written" in error[0][0], error)
+    seen = processes.wait_until(lambda: len(warned := [one for one in said(stage_, token) if one[0] == "warning" and
+                                "cannot be written" in one[1]]) == 2 and warned, 10)  # fmt: skip
+    tap.check("every node says so in its health", seen, said(stage_, token))
+    os.rename(folder + ".gone", folder)
+    stage_.cluster.run("UPDATE backups SET started_at = started_at - interval '11 minutes'")
+    made = processes.wait_until(lambda: scheduled(stage_, "done") == 4, 30)
+    tap.check("it is tried again after ten minutes", made, said(stage_, token))
+    healthy = processes.wait_until(lambda: [one[0] for one in said(stage_, token)] == ["healthy"] * 2, 10)
+    tap.check("and then all is well", healthy, said(stage_, token))
 
 
 def check_all(stage_):
@@ -345,11 +405,21 @@ def check_all(stage_):
 
 
 def test():
-    # What the nodes lose in the restore, they say.
-    with stage.Stage(2, AGENTD_LOG_LEVEL="error") as stage_:
-        stage_.cluster.run("ALTER ROLE agentd CREATEDB")
-        check_all(stage_)
-        stage_.stop_nodes()
+    with tempfile.TemporaryDirectory(prefix="agentd-backups.", dir="/tmp") as top:
+        folder = f"{top}/here"
+        os.mkdir(folder)
+        for one in top, folder:
+            os.chmod(one, 0o777)
+        settings = {"DIR": folder, "SCHEDULE": "1d", "KEEP": "2", "VERIFY": "on"}
+        with stage.Stage(2, **{f"AGENTD_BACKUP_{name}": value for name, value in settings.items()}) as stage_:
+            run(stage_, folder)
+
+
+def run(stage_, folder):
+    stage_.cluster.run("ALTER ROLE agentd CREATEDB")
+    check_schedule(stage_, folder)
+    check_all(stage_)
+    stage_.stop_nodes()
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ extern const int control_test_count;
 extern const struct CMUnitTest event_tests[];
 extern const int event_test_count;
 extern const struct CMUnitTest health_tests[];
+extern const struct CMUnitTest backup_tests[];
+extern const int backup_test_count;
 extern const int health_test_count;
 extern const struct CMUnitTest graph_tests[];
 extern const int graph_test_count;

@@ -273,6 +273,7 @@ main(void)
 	             {setting_tests, setting_test_count},
 	             {leader_tests, leader_test_count},
 	             {health_tests, health_test_count},
+	             {backup_tests, backup_test_count},
 	             {&last, 1}};
 	struct CMUnitTest tests[400];
 	size_t count = 0;

@@ -26,8 +26,10 @@ make(struct slice key, size_t at[FRAMES + 1])
 	size_t size;
 	FILE *file = open_memstream(&data, &size);
 	struct backup_file backup;
+	char id[UUID_TEXT_SIZE];
 
-	assert_true(backup_file_create(&backup, file, key));
+	uuid_new(id);
+	assert_true(backup_file_create(&backup, file, id, key));
 	for (int i = 0; i < FRAMES; i++) {
 		at[i] = (size_t)backup.bytes;
 		assert_true(backup_file_write(&backup, types[i], slice_of(texts[i])));
