@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -145,6 +146,7 @@ class Load(threading.Thread):
     def turn(self):
         self.api("POST", "/tasks", [{"role": "sena", "description": "d"} for _ in range(12)])
         self.api("POST", "/tasks", {"role": "nobody's \"role\"\\", "description": "d"})
+        self.api("POST", "/tasks", {"role": "가" * 40, "description": "d"})
         self.api("POST", "/workflows", {"description": "d", "tasks": [{"key": "a", "role": "sena", "description": "d"}]})
         self.api("POST", "/messages", {"from_agent_id": "a", "to_agent_id": "b", "message_type": "m", "content": {}})
         _, leased = self.api("POST", "/tasks/lease", {"roles": ["sena"], "agent_id": "a", "max": 4})
@@ -333,6 +335,66 @@ def test_files():
     check("each alert is tested firing and quiet", fired == names == quiet, (names - fired, names - quiet))
 
 
+def test_full(node, token):
+    """When there is no room for clients, there is for Prometheus; and that room is small."""
+    status, _, body = node.ask("PATCH", "/api/v1/config", {"max_connections": 2}, Authorization="Bearer " + token)
+    check("two connections a worker from here on", status == 200, body)
+    idle = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(12)]
+
+    def is_full():
+        return scrape(node).sum("agentd_http_connections{") >= 4
+    check("all are taken, and /metrics is answered", until(is_full), scrape(node).sum("agentd_http_connections{"))
+    target = urllib.parse.urlsplit(Prometheus.url_of(node))
+    many = [socket.create_connection((target.hostname, target.port)) for _ in range(120)]
+
+    def closed():
+        return sum(select.select([link], [], [], 0)[0] != [] for link in many)
+    check("more than 32 a worker are closed there", until(lambda: closed() >= 120 - 2 * 32), closed())
+    for link in many + idle:
+        link.close()
+
+
+def try_start(until_line, **settings):
+    """What a node that finds no database says, up to that line; and its exit status, None if it was ended then."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AGENTD_")}
+        environment.update(AGENTD_PORT="0", AGENTD_STATE_DIR=f"{folder}/state", AGENTD_METRICS="on",
+                           AGENTD_DATABASE_URL="host=/nonexistent dbname=none", **settings)
+        if os.geteuid() == 0:
+            environment["AGENTD_USER"] = "nobody"
+        with subprocess.Popen([os.environ["AGENTD"]], env=environment, cwd=folder, text=True,
+                              stderr=subprocess.PIPE) as process:
+            timer = threading.Timer(20, process.kill)
+            timer.start()
+            said = ""
+            for line in process.stderr:
+                said += line
+                if until_line in line:
+                    process.kill()
+                    break
+            timer.cancel()
+        return said, None if process.returncode < 0 else process.returncode
+
+
+def test_taken_port():
+    """What was asked for is had or nothing starts; the default of development gives way."""
+    with socket.socket() as taken, socket.socket() as usual:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said, status = try_start("goes on", AGENTD_ENV="testing", AGENTD_METRICS_PORT=str(taken.getsockname()[1]))
+        check("a metrics port that is taken is said, and how to go on",
+              status == 1 and "AGENTD_METRICS_PORT to another" in said, said)
+        usual.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            usual.bind(("127.0.0.1", 8000))
+            usual.listen()
+        except OSError:
+            pass  # somebody has it, which will do
+        said, status = try_start("goes on", AGENTD_ENV="development")
+        check("but the default of development gives way", "goes on without metrics" in said and status is None, said)
+
+
 def start_redis():
     folder = tempfile.mkdtemp(prefix="agentd-redis-", dir="/tmp")
     os.chmod(folder, 0o711)
@@ -356,6 +418,9 @@ def run(node):
         test_expressions(prometheus)
         test_rules(prometheus)
         test_text(node, openapi)
+        load.over.set()
+        load.join()
+        test_full(node, token)
     finally:
         load.over.set()
         watch.over.set()
@@ -371,6 +436,7 @@ def main():
             check(f"{program} is installed (Debian: apt-get install prometheus)", False)
             return own_node.finish()
     test_files()
+    test_taken_port()
     folder, redis = start_redis()
     node = own_node.Node(tls={"days": 90}, AGENTD_METRICS="on", AGENTD_METRICS_PORT="0", AGENTD_METRICS_TOKEN=TOKEN,
                          AGENTD_WORKERS="2", AGENTD_CACHE_BACKEND="redis", AGENTD_REDIS_URL=f"unix://{folder}/socket",
