@@ -112,9 +112,9 @@ write_name(struct metrics_name *name, struct slice whole)
 	char text[METRICS_NAME_SIZE];
 
 	metrics_cut(whole, text);
-	if (strcmp(name->text, text) == 0)
+	/* If a writer died in between, the number is odd, and this makes it even. */
+	if (strcmp(name->text, text) == 0 && atomic_load(&name->sequence) % 2 == 0)
 		return;
-	/* One writer; if the one before died in between, the number is odd and this makes it even. */
 	atomic_store(&name->sequence, atomic_load(&name->sequence) | 1u);
 	atomic_thread_fence(memory_order_seq_cst);
 	memcpy(name->text, text, strlen(text) + 1);

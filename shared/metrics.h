@@ -74,7 +74,7 @@ enum metric {
 };
 
 /*
- * Maps the areas (shared_memory.h): what the program before has counted, if its table was the same, else zeros. False:
+ * Maps the areas (shared_memory.h): what the program before has counted, if it was of this version, else zeros. False:
  * errno says why.
  */
 MUST_CHECK bool metrics_map(void);
