@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.parse
 import urllib.request
 
@@ -138,9 +137,11 @@ class Load(threading.Thread):
     def __init__(self, node, token):
         super().__init__()
         self.node, self.token, self.over, self.failure = node, token, threading.Event(), None
+        self.connection = node.connection()
 
     def api(self, method, path, body=None, token=None):
-        status, _, text = self.node.ask(method, "/api/v1" + path, body, Authorization="Bearer " + (token or self.token))
+        status, _, text = self.node.ask(method, "/api/v1" + path, body, self.connection,
+                                        Authorization="Bearer " + (token or self.token))
         return status, json.loads(text) if text else None
 
     def turn(self):
@@ -162,12 +163,13 @@ class Load(threading.Thread):
         while not self.over.is_set():
             try:
                 self.turn()
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.02)  # its worker was killed
+            except (OSError, http.client.HTTPException):  # its worker was killed
+                self.connection.close()
             except Exception as error:  # pylint: disable=broad-except
                 self.failure = repr(error)
                 return
         stream.close()
+        self.connection.close()
 
 
 class Watch(threading.Thread):
@@ -189,7 +191,7 @@ class Watch(threading.Thread):
                 if value < self.highest.get(series, 0):
                     self.fallen.append((series, self.highest[series], value))
                 self.highest[series] = value
-            self.over.wait(0.03)
+            self.over.wait(0.05)
 
 
 def test_kill(node, watch):
@@ -415,6 +417,7 @@ def run(node):
         test_counts(node)
         until(lambda: prometheus.has("agentd_process_restarts_total"))
         test_kill(node, watch)
+        watch.over.set()
         test_expressions(prometheus)
         test_rules(prometheus)
         test_text(node, openapi)
