@@ -88,15 +88,6 @@ show(const struct db_result *result, int row)
 }
 
 static void
-show_time(enum metric metric, const struct db_result *result, const char *column)
-{
-	if (db_get(result, 0, column).data)
-		metrics_set(metric, 0, number(result, 0, column));
-	else
-		metrics_unset(metric, 0);
-}
-
-static void
 queues_counted(void *arg, const struct db_result *result)
 {
 	struct duty *duty = arg;
@@ -121,8 +112,6 @@ looked(void *arg, const struct db_result *result)
 	}
 	metrics_set(METRIC_TASKS_PROCESSING, 0, number(result, 0, "processing"));
 	metrics_set(METRIC_EVENT_LAG, 0, MAX(number(result, 0, "event_age_us"), 0));
-	show_time(METRIC_BACKUP, result, "backup_us");
-	show_time(METRIC_BACKUP_PROVEN, result, "proven_us");
 	db_send(duty->keeper->db, QUERY_GAUGE_QUEUES, NULL, queues_counted, duty);
 }
 

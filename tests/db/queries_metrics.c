@@ -292,24 +292,6 @@ test_gauges_of_queues(void **state UNUSED)
 }
 
 static void
-test_gauges_of_backups(void **state UNUSED)
-{
-	struct db_answer *answer;
-
-	SQL("DELETE FROM backups");
-	answer = CALL(GAUGE_WORK);
-	EXPECT(answer, 0, "backup_us", NULL);
-	EXPECT(answer, 0, "proven_us", NULL);
-	SQL("INSERT INTO backups (id, status, scheduled, node, file, encrypted, started_at, verified_at)"
-	    " SELECT gen_random_uuid(), status, true, 'n', 'f', false, '2026-01-02Z'::timestamptz + days * interval '1 day', verified"
-	    " FROM (VALUES ('done', 0, '2026-01-09Z'::timestamptz), ('done', 1, NULL), ('failed', 2, NULL)) v(status, days, verified)");
-	answer = CALL(GAUGE_WORK);
-	EXPECT(answer, 0, "backup_us", "1767398400000000");
-	EXPECT(answer, 0, "proven_us", "1767916800000000");
-	SQL("DELETE FROM backups");
-}
-
-static void
 test_gauge_of_uncounted_events(void **state UNUSED)
 {
 	fold_now();
@@ -333,6 +315,5 @@ const struct CMUnitTest metrics_tests[] = {
     TEST(test_facts_of_an_archived_task),
     TEST(test_gauges_of_queues),
     TEST(test_gauge_of_uncounted_events),
-    TEST(test_gauges_of_backups),
 };
 const int metrics_test_count = ARRAY_LENGTH(metrics_tests);
