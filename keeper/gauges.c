@@ -50,7 +50,7 @@ empty_unseen(const struct db_result *result)
 	for (int i = 0; i < ROLES; i++)
 		places[i].seen = false;
 	for (int row = 0; row < result->count; row++) {
-		snprintf(role, sizeof(role), "%.*s", SLICE_ARG(db_get(result, row, "role")));
+		metrics_cut(db_get(result, row, "role"), role);
 		if ((place = find(role)))
 			place->seen = true;
 	}
@@ -72,7 +72,7 @@ show(const struct db_result *result, int row)
 	struct place *place;
 	int index;
 
-	snprintf(role, sizeof(role), "%.*s", SLICE_ARG(db_get(result, row, "role")));
+	metrics_cut(db_get(result, row, "role"), role);
 	place = find(role);
 	if (!place)
 		place = find("");

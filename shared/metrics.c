@@ -2,6 +2,7 @@
 #include "metrics_private.h"
 #include "scoreboard.h"
 #include "shared_memory.h"
+#include "utf8.h"
 
 enum { AREAS = SCOREBOARD_SLOTS_MAX + 1 };
 
@@ -59,7 +60,8 @@ static const struct {
 	const char *const *names;
 } known[] = {
     {METRICS_LABEL_STATUS, (const char *const[]){"2xx", "3xx", "4xx", "5xx", NULL}},
-    {METRICS_LABEL_FAILURE, (const char *const[]){"refused", "unavailable", "timeout", "overloaded", "disk_full", NULL}},
+    {METRICS_LABEL_FAILURE,
+     (const char *const[]){"refused", "unavailable", "timeout", "overloaded", "disk_full", NULL}},
     {METRICS_LABEL_POLICY, (const char *const[]){"default", "tenant", "address", "login", "credential", NULL}},
     {METRICS_LABEL_VERDICT, (const char *const[]){"admitted", "refused", NULL}},
 };
@@ -92,15 +94,30 @@ metrics_unmap(void)
 	own = NULL;
 }
 
-static void
-write_name(struct metrics_name *name, const char *text)
+void
+metrics_cut(struct slice name, char name_r[METRICS_NAME_SIZE])
 {
-	if (strncmp(name->text, text, sizeof(name->text) - 1) == 0)
+	size_t kept = 0, length;
+
+	while (kept < name.len && (length = utf8_length(name.data + kept, name.len - kept)) > 0 &&
+	       kept + length < METRICS_NAME_SIZE)
+		kept += length;
+	memcpy(name_r, name.data ? name.data : "", kept);
+	name_r[kept] = '\0';
+}
+
+static void
+write_name(struct metrics_name *name, struct slice whole)
+{
+	char text[METRICS_NAME_SIZE];
+
+	metrics_cut(whole, text);
+	/* If a writer died in between, the number is odd, and this makes it even. */
+	if (strcmp(name->text, text) == 0 && atomic_load(&name->sequence) % 2 == 0)
 		return;
-	/* One writer; if the one before died in between, the number is odd and this makes it even. */
 	atomic_store(&name->sequence, atomic_load(&name->sequence) | 1u);
 	atomic_thread_fence(memory_order_seq_cst);
-	snprintf(name->text, sizeof(name->text), "%s", text);
+	memcpy(name->text, text, strlen(text) + 1);
 	atomic_thread_fence(memory_order_seq_cst);
 	atomic_store(&name->sequence, (atomic_load(&name->sequence) | 1u) + 1);
 }
@@ -122,7 +139,7 @@ metrics_name(enum metrics_label label, int index, const char *text)
 	struct metrics_name *name = name_of(label, index);
 
 	if (name)
-		write_name(name, text ? text : "");
+		write_name(name, text ? slice_of(text) : SLICE(""));
 }
 
 bool

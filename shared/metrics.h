@@ -74,7 +74,7 @@ enum metric {
 };
 
 /*
- * Maps the areas (shared_memory.h): what the program before has counted, if its table was the same, else zeros. False:
+ * Maps the areas (shared_memory.h): what the program before has counted, if it was of this version, else zeros. False:
  * errno says why.
  */
 MUST_CHECK bool metrics_map(void);
@@ -103,6 +103,8 @@ int metrics_pair(enum metric metric, int first, int second);
  * "" takes the name back, and what is under it is not shown.
  */
 void metrics_name(enum metrics_label label, int index, const char *name);
+/* What becomes of a name that is too long: as many whole characters as fit. */
+void metrics_cut(struct slice name, char name_r[METRICS_NAME_SIZE]);
 
 /* The sum over all processes; of a histogram the number of observations. False: a gauge that nobody has set. */
 MUST_CHECK bool metrics_read(enum metric metric, int index, int64_t *value_r);

@@ -59,7 +59,8 @@ hash_text(uint64_t hash, const char *text)
 uint64_t
 metrics_signature(void)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	/* Endpoints and families are numbered by the tables of a version. */
+	uint64_t hash = hash_text(UINT64_C(14695981039346656037), PACKAGE_VERSION);
 
 	for (int i = 0; i < METRIC_COUNT; i++)
 		hash = hash_text(hash, metrics_rows[i].name) * 31 + metrics_rows[i].at * 7 + metrics_rows[i].width;

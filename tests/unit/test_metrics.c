@@ -207,6 +207,28 @@ keep_last(void *arg, const char *name, int fd)
 		*(int *)arg = fd;
 }
 
+/* Names come from users: what is told stays UTF-8, or Prometheus would take nothing at all. */
+static void
+test_long_names_are_cut_between_characters(void **state UNUSED)
+{
+	const char *hangul = "\xea\xb0\x80"; /* one character */
+	char name[200] = "", cut[METRICS_NAME_SIZE];
+
+	for (int i = 0; i < 30; i++)
+		memcpy(name + 3 * i, hangul, 4);
+	metrics_cut(slice_of(name), cut);
+	assert_int_equal(strlen(cut), 63); /* 21 of them */
+	assert_memory_equal(cut, name, 63);
+	memcpy(name, "xx", 2);
+	memmove(name + 2, name + 3, strlen(name + 3) + 1);
+	metrics_cut(slice_of(name), cut);
+	assert_int_equal(strlen(cut), 65);
+	metrics_cut((struct slice){hangul, 2}, cut);
+	assert_string_equal(cut, "");
+	metrics_cut(SLICE_NONE, cut);
+	assert_string_equal(cut, "");
+}
+
 static void
 test_memory_can_be_taken_over(void **state UNUSED)
 {
@@ -311,6 +333,7 @@ main(int argc, char **argv)
 	    TEST(test_histograms_have_cumulative_buckets),
 	    TEST(test_what_is_unused_or_out_of_bounds_is_left_out),
 	    TEST(test_names_are_escaped_and_can_be_taken_back),
+	    TEST(test_long_names_are_cut_between_characters),
 	    TEST(test_memory_can_be_taken_over),
 	    TEST(test_names_follow_the_conventions),
 	    TEST(test_the_document_has_the_table),
