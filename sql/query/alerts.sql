@@ -20,7 +20,7 @@
 -- macro: DIFFERENCE
 -- What was counted within the window of the rule r, since the mark m.
 LEFT JOIN LATERAL (SELECT * FROM alert_marks WHERE tenant = s.tenant AND agent_id = s.agent_id
-    AND at <= now() - r.window_s * interval '1 second' ORDER BY at DESC LIMIT 1) m ON true
+    AND at <= r.since ORDER BY at DESC LIMIT 1) m ON true
     CROSS JOIN LATERAL (SELECT s.completed - coalesce(m.completed, 0) AS completed, s.failed - coalesce(m.failed, 0) AS failed,
         s.ms - coalesce(m.ms, 0) AS ms, s.timed - coalesce(m.timed, 0) AS timed) d
 -- end
@@ -101,7 +101,7 @@ WHERE m.at IS NULL OR (m.at <= now() - interval '30 seconds'
     AND (m.completed, m.failed, m.ms, m.timed) IS DISTINCT FROM (s.completed, s.failed, s.ms, s.timed))
 ON CONFLICT DO NOTHING;
 WITH r AS MATERIALIZED (
-    SELECT r.* FROM alert_rules r JOIN tenants t ON t.id = r.tenant WHERE r.active AND t.active AND t.deleting_at IS NULL
+    SELECT r.*, now() - r.window_s * interval '1 second' AS since FROM alert_rules r JOIN tenants t ON t.id = r.tenant WHERE r.active AND t.active AND t.deleting_at IS NULL
 ), samples AS MATERIALIZED (
     SELECT r.tenant, r.id, s.agent_id AS subject, (CASE r.metric WHEN 'agent_errors' THEN d.failed
             WHEN 'agent_task_ms' THEN d.ms::float8 / nullif(d.completed, 0)

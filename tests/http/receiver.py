@@ -3,7 +3,8 @@
 
     receiver.py FOLDER
 
-It listens on a free port of 127.0.0.1, writes it to FOLDER/port, and for each request a line to FOLDER/got:
+It listens on a free port of 127.0.0.1 and writes it to FOLDER/port; with TLS too, if there is a FOLDER/certificate (with its
+key): FOLDER/tls-port. For each request a line to FOLDER/got:
     PATH EVENT STATE RULE SUBJECT WEBHOOK-ID VERDICT
 VERDICT: good (signed with a secret in a line of FOLDER/secrets), unsigned. How it answers is in the path:
 /ok 200, /fail-N 500 the first N times, /gone 410, /moved 302 to /ok, /silent nothing. It ends when FOLDER/stop is there,
@@ -16,6 +17,7 @@ import hmac
 import http.server
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -73,13 +75,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def main():
+def serve(name, context=None):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with open(path_of("port.new"), "w", encoding="ascii") as out:
+    with open(path_of("new"), "w", encoding="ascii") as out:
         out.write(str(server.server_address[1]))
-    os.rename(path_of("port.new"), path_of("port"))
+    os.rename(path_of("new"), path_of(name))
+
+
+def main():
+    if os.path.exists(path_of("certificate")):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path_of("certificate"))
+        serve("tls-port", context)
+    serve("port")
     end = time.monotonic() + 120
     while time.monotonic() < end and not os.path.exists(path_of("stop")):
         time.sleep(0.1)
