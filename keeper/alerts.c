@@ -7,12 +7,14 @@
 #include "config.h"
 #include "duty.h"
 #include "log.h"
+#include "metrics.h"
 
 static void
 log_change(const struct db_result *result, int row)
 {
 	bool fires = slice_is(db_get(result, row, "state"), "firing");
 
+	metrics_add(fires ? METRIC_ALERTS_FIRED : METRIC_ALERTS_RESOLVED, 0, 1);
 	LOG_AT(fires ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "alert", fires ? "an alert fires" : "an alert is resolved",
 	       LOG_SLICE("tenant", db_get(result, row, "tenant")), LOG_SLICE("rule", db_get(result, row, "rule")),
 	       LOG_SLICE("subject", db_get(result, row, "subject")), LOG_SLICE("severity", db_get(result, row, "severity")),

@@ -14,6 +14,7 @@
 #include "crypto_seal.h"
 #include "duty.h"
 #include "log.h"
+#include "metrics.h"
 #include "outbound.h"
 #include "webhook.h"
 
@@ -94,6 +95,8 @@ note(struct sending *sending, int answer_status, const char *error, int64_t paus
 		log_warning("alert", pause_s >= 0 ? "a webhook was not delivered; it is tried again" : "a webhook is given up",
 		            LOG_SLICE("channel", sending->name), LOG_SLICE("delivery", sending->id), LOG_TEXT("reason", error),
 		            LOG_INT("tries", sending->tries), LOG_INT("again_in_s", MAX(pause_s, 0)));
+	metrics_add(error ? METRIC_WEBHOOKS_FAILED : METRIC_WEBHOOKS_DELIVERED, 0, 1);
+	metrics_add(METRIC_WEBHOOKS_LOST, 0, error && pause_s < 0);
 	aside_send(sending->webhooks->keeper->db, QUERY_ALERT_DELIVERY_DONE, values, noted, sending);
 }
 
@@ -188,7 +191,8 @@ send_row(struct webhooks *webhooks, const struct db_result *result, int row)
 	if (open_secret(sending, db_get(result, row, "secret"), &key))
 		post(sending, result, row, &key);
 	else
-		note(sending, 0, "its secret was sealed with an AGENTD_SECRET that is not known any more: make the channel anew", -1);
+		note(sending, 0,
+		     "its secret was sealed with an AGENTD_SECRET that is not known any more: make the channel anew", -1);
 	crypto_wipe(&key, sizeof(key));
 }
 

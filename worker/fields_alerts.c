@@ -2,30 +2,31 @@
 #include "field_rows.h"
 #include "schemas.h"
 
-static const char *const metrics[] = {"agent_errors", "agent_task_ms",  "agent_success_rate", "task_ms",
-                                      "error_rate",   "queue_age_s",    "agents_offline",     "dead_letters",
-                                      "disk_percent", "certificate_days", "node_critical",     NULL};
+static const char *const metrics[] = {"agent_errors", "agent_task_ms",    "agent_success_rate", "task_ms",
+                                      "error_rate",   "queue_age_s",      "agents_offline",     "dead_letters",
+                                      "disk_percent", "certificate_days", "node_critical",      NULL};
 static const char *const comparisons[] = {">", ">=", "<", "<=", "==", NULL};
 static const char *const severities[] = {"info", "warning", "critical", NULL};
 static const char *const states[] = {"pending", "firing", "resolved", NULL};
 static const char *const types[] = {"webhook", NULL};
 
-#define METRIC                                                                                                     \
-	.choices = metrics,                                                                                            \
-	DOC("of each agent, within the window: agent_errors (failed leases), agent_task_ms (average), "                \
-	    "agent_success_rate (percent, of five at least); of all: task_ms, error_rate (percent of tasks that "       \
-	    "failed for good, of five at least), agents_offline (silent, but not for a day), dead_letters; of each "    \
-	    "queue: queue_age_s; of each node, in the tenant default: disk_percent, certificate_days, node_critical "  \
+#define METRIC                                                                                                    \
+	.choices = metrics,                                                                                           \
+	DOC("of each agent, within the window: agent_errors (failed leases), agent_task_ms (average), "               \
+	    "agent_success_rate (percent, of five at least); of all: task_ms, error_rate (percent of tasks that "     \
+	    "failed for good, of five at least), agents_offline (silent, but not for a day), dead_letters; of each "  \
+	    "queue: queue_age_s; of each node, in the tenant default: disk_percent, certificate_days, node_critical " \
 	    "(1: its health is critical)")
-#define RULE_COMMON                                                                                                   \
-	TEXT("description", .min = 1, .max = 1000, DOC("for who is told")),                                               \
+#define RULE_COMMON                                                     \
+	TEXT("description", .min = 1, .max = 1000, DOC("for who is told")), \
 	    TEXT("subject", .min = 1, .max = 500, DOC("only this agent, queue (a role, or @agent) or node")), LABELS
 
 const struct field fields_alert_rule[] = {
     TEXT("name", REQUIRED, .min = 1, .max = 100, DOC("no two rules have the same")),
     TEXT("metric", REQUIRED, METRIC),
     TEXT("comparison", REQUIRED, .choices = comparisons, DOC("how the value is held against the threshold")),
-    NUMBER("threshold", REQUIRED, .min = -1000000000000000, .max = 1000000000000000, DOC("the alert is for values beyond it")),
+    NUMBER("threshold", REQUIRED, .min = -1000000000000000, .max = 1000000000000000,
+           DOC("the alert is for values beyond it")),
     RULE_COMMON,
     INT("window_s", .min = 60, .max = 1800, .fallback = "300", DOC("how far back is counted, to half a minute")),
     INT("for_s", .min = 0, .max = 86400, .fallback = "0", DOC("the condition has to hold for so long before it fires")),
@@ -69,7 +70,8 @@ const struct field query_alerts[] = {
     TEXT("subject", .min = 1, .max = 500, DOC("only about this agent, queue or node")),
     {0}};
 
-const struct field query_named[] = {UUID_PAGE, TEXT("name", .min = 1, .max = 100, DOC("only the one of this name")), {0}};
+const struct field query_named[] = {
+    UUID_PAGE, TEXT("name", .min = 1, .max = 100, DOC("only the one of this name")), {0}};
 
 SCHEMA(alert, "Alert", UUID("id"), TEXT("rule"), UUID("rule_id"), TEXT("state", .choices = states),
        TEXT("severity", .choices = severities), TEXT("metric"),
@@ -82,12 +84,13 @@ SCHEMA(alert_rule, "AlertRule", UUID("id"), TEXT("name"), TEXT("description"), T
        INT("keep_s"), TEXT("severity", .choices = severities), TEXTS("labels"), BOOL("active"),
        BOOL("builtin", DOC("one of agentd's own: changed and silenced, but not deleted")), TIME("created_at"),
        TIME("updated_at"));
-#define CHANNEL                                                                                                       \
-	UUID("id"), TEXT("name"), TEXT("type", .choices = types), TEXT("url"), TEXT("min_severity", .choices = severities), \
-	    BOOL("active"), TEXT("disabled_reason"), TIME("delivered_at"), TIME("failed_at"), TEXT("error"),              \
-	    TEXT("created_by"), TIME("created_at"), TIME("updated_at")
+#define CHANNEL                                                                                                     \
+	UUID("id"), TEXT("name"), TEXT("type", .choices = types), TEXT("url"),                                          \
+	    TEXT("min_severity", .choices = severities), BOOL("active"), TEXT("disabled_reason"), TIME("delivered_at"), \
+	    TIME("failed_at"), TEXT("error"), TEXT("created_by"), TIME("created_at"), TIME("updated_at")
 SCHEMA(alert_channel, "AlertChannel", CHANNEL);
-SCHEMA(new_alert_channel, "NewAlertChannel", CHANNEL, TEXT("secret", DOC("whsec_...: signs what is sent; never shown again")));
-SCHEMA(alert_delivery, "AlertDelivery", UUID("id", DOC("also the header webhook-id")), UUID("channel_id"), UUID("alert_id"),
-       TEXT("event"), TEXT("status"), INT("attempts"), TIME("next_at"), INT("answer_status"), TEXT("error"),
-       TIME("created_at"), TIME("ended_at"));
+SCHEMA(new_alert_channel, "NewAlertChannel", CHANNEL,
+       TEXT("secret", DOC("whsec_...: signs what is sent; never shown again")));
+SCHEMA(alert_delivery, "AlertDelivery", UUID("id", DOC("also the header webhook-id")), UUID("channel_id"),
+       UUID("alert_id"), TEXT("event"), TEXT("status"), INT("attempts"), TIME("next_at"), INT("answer_status"),
+       TEXT("error"), TIME("created_at"), TIME("ended_at"));
