@@ -16,6 +16,7 @@ const struct command_group command_groups[] = {
     {"task", "see, make and steer single tasks; the dead ones too", task_commands},
     {"config", "see the settings, and change some while the server runs", config_commands},
     {"audit", "see who changed what, and whether that record is whole", audit_commands},
+    {"alert", "be told when something is wrong", alert_commands},
     {"limit", "bound how many tasks run at once or start in a time", limit_commands},
     {"agent", "see the agents, what they do and how well", agent_commands},
     {"message", "send messages between agents and read them", message_commands},

@@ -95,6 +95,14 @@ const struct option_spec option_specs[OPTION_COUNT] = {
     [OPTION_ACTION] = {"action", "ACTION", "only this, like key.revoke; key is all about keys", 0},
     [OPTION_SINCE] = {"since", "TIME", "only from this time on, such as 2026-11-23T09:00:00Z", 0},
     [OPTION_UNTIL] = {"until", "TIME", "only before this time", 0},
+    [OPTION_SEVERITY] = {"severity", "info|warning|critical", "how severe it is; of a channel: and what is worse", 0},
+    [OPTION_RULE] = {"rule", "NAME", "only of this rule", 0},
+    [OPTION_METRIC] = {"metric", "METRIC", "what is looked at, such as agent_errors, queue_age_s or error_rate", 0},
+    [OPTION_COMPARISON] = {"comparison", "SIGN", "how it is held against the threshold: > >= < <= or ==", 0},
+    [OPTION_THRESHOLD] = {"threshold", "NUMBER", "the alert is for values beyond it", 0},
+    [OPTION_FOR] = {"for", "SECONDS", "the condition has to hold for so long before it fires", 0},
+    [OPTION_KEEP] = {"keep", "SECONDS", "and not to hold for so long before it is resolved", 0},
+    [OPTION_URL] = {"url", "URL", "where to send it", 0},
 };
 
 bool

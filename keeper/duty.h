@@ -17,6 +17,7 @@
 struct duty;
 struct duty_record;
 struct leader;
+struct webhooks;
 
 struct keeper {
 	const struct heritage *heritage;
@@ -28,6 +29,7 @@ struct keeper {
 	struct trace_export *traces;
 	struct settings *settings;
 	struct leader *leader;
+	struct webhooks *webhooks;
 	bool ready_told;
 	int64_t leave_us; /* told to stop: leaves at this time at the latest; 0: not told */
 };
@@ -91,6 +93,9 @@ void health_prune_run(struct keeper *keeper, struct duty *duty);
 double health_skew_ms(void); /* how far this node's clock is ahead of the database's; NAN: not known */
 void storage_run(struct keeper *keeper, struct duty *duty); /* storage.c */
 void agents_run(struct keeper *keeper, struct duty *duty);  /* agents.c */
+void alerts_run(struct keeper *keeper, struct duty *duty);   /* alerts.c */
+void alerts_prune_run(struct keeper *keeper, struct duty *duty);
+void webhooks_run(struct keeper *keeper, struct duty *duty); /* webhooks.c */
 void seal_run(struct keeper *keeper, struct duty *duty);          /* seal.c */
 void checkpoint_run(struct keeper *keeper, struct duty *duty);
 void backups_run(struct keeper *keeper, struct duty *duty);       /* backups.c */

@@ -17,6 +17,7 @@
 #include "settings.h"
 #include "tally.h"
 #include "trace_export.h"
+#include "webhooks.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -51,6 +52,9 @@ static struct duty duties[] = {
     {.name = "seal", .run = seal_run},
     {.name = "checkpoint", .run = checkpoint_run, .pause_ms = 1000},
     {.name = "backups", .run = backups_run, .pause_ms = 1000},
+    {.name = "alerts", .run = alerts_run, .leader = true, .pause_ms = 1000},
+    {.name = "alert retention", .run = alerts_prune_run, .leader = true, .pause_ms = 60000},
+    {.name = "webhooks", .run = webhooks_run, .leader = true, .deadline_ms = 90000},
     {.name = "audit retention", .run = audit_retention_run, .pause_ms = 60000},
 };
 
@@ -159,6 +163,7 @@ keeper_main(const struct heritage *heritage)
 	keeper.settings = settings_new(keeper.db, config, settings_apply, &keeper);
 	relay_use(keeper.relay, keeper.db, keeper.cache);
 	keeper.leader = leader_new(keeper.base, heritage);
+	keeper.webhooks = webhooks_new(&keeper);
 	keeper.settler = (struct settler){keeper.db, heritage};
 	for (size_t i = 0; i < ARRAY_LENGTH(duties); i++)
 		duty_init(&duties[i], &keeper);
@@ -168,6 +173,7 @@ keeper_main(const struct heritage *heritage)
 	events[3] = add_event(&keeper, SIGUSR1, EV_SIGNAL | EV_PERSIST, on_reopen, NULL);
 	event_base_dispatch(keeper.base);
 	leader_free(keeper.leader);
+	webhooks_free(keeper.webhooks);
 	db_free(keeper.db);
 	cache_free(keeper.cache);
 	aside_free_all();

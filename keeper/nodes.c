@@ -1,7 +1,9 @@
-/* nodes.c - says that this node is alive and whether it has Redis, and learns what others say. */
+/* nodes.c - says that this node is alive, and how it is, and learns what others say. */
 #include "cache.h"
+#include "config.h"
 #include "duty.h"
 #include "health.h"
+#include "node_usage.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -22,6 +24,32 @@ beaten(void *arg, const struct db_result *result)
 	duty_done(duty);
 }
 
+static void
+set_disk(struct slice *values, const struct heritage *heritage)
+{
+	static char text[32];
+	double percent = node_disk_percent(heritage->config->state_dir);
+
+	snprintf(text, sizeof(text), "%.2f", percent);
+	values[db_param(QUERY_NODE_BEAT, "disk_percent")] = isnan(percent) ? SLICE_NONE : slice_of(text);
+}
+
+/* The first of the workers' certificates to end. */
+static void
+set_certificate(struct slice *values, struct scoreboard *board)
+{
+	static char text[24];
+	int64_t first_s = 0;
+
+	for (int i = 0; i < board->slot_count; i++) {
+		int64_t expires_s = atomic_load(&board->slots[i].tls_expires_s);
+		if (expires_s && atomic_load(&board->slots[i].pid) && (!first_s || expires_s < first_s))
+			first_s = expires_s;
+	}
+	snprintf(text, sizeof(text), "%lld", (long long)first_s);
+	values[db_param(QUERY_NODE_BEAT, "certificate_s")] = first_s ? slice_of(text) : SLICE_NONE;
+}
+
 void
 nodes_run(struct keeper *keeper, struct duty *duty)
 {
@@ -37,6 +65,8 @@ nodes_run(struct keeper *keeper, struct duty *duty)
 	snprintf(skew, sizeof(skew), "%.3f", health_skew_ms());
 	values[db_param(QUERY_NODE_BEAT, "clock_skew_ms")] = isnan(health_skew_ms()) ? SLICE_NONE : slice_of(skew);
 	values[db_param(QUERY_NODE_BEAT, "health")] = slice_of(health_status_name(health_overall(keeper->heritage->health)));
+	set_disk(values, keeper->heritage);
+	set_certificate(values, keeper->heritage->board);
 	values[db_param(QUERY_NODE_BEAT, "redis")] = cache_up(keeper->cache) ? SLICE("true") : SLICE("false");
 	db_send(keeper->db, QUERY_NODE_BEAT, values, beaten, duty);
 }

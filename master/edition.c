@@ -54,6 +54,9 @@ edition_find_secret(struct edition *edition, const char *folder)
 	if (edition->secret)
 		edition->audit_keys =
 		    audit_keys_new((const char *const[]){edition->secret, config->previous_secret}, AUDIT_KEYS_MAX);
+	for (int i = 0; i < 2 && edition->secret; i++)
+		crypto_derive(slice_of(i && *config->previous_secret ? config->previous_secret : edition->secret),
+		              "agentd secrets of channels 1", edition->channel_keys[i], sizeof(edition->channel_keys[i]));
 	return edition->secret != NULL;
 }
 
@@ -130,6 +133,7 @@ edition_give(const struct edition *edition, struct heritage *heritage)
 	heritage->secret = edition->secret;
 	heritage->previous_secret = config->previous_secret;
 	heritage->audit_keys = edition->audit_keys;
+	memcpy(heritage->channel_keys, edition->channel_keys, sizeof(heritage->channel_keys));
 	heritage->listen_fd = edition->api.fd;
 	heritage->metrics_fd = edition->metrics.fd;
 }
@@ -159,6 +163,7 @@ edition_free(struct edition *edition, const struct edition *other)
 	edition_close(edition, other);
 	wipe(edition->database_url);
 	wipe(edition->secret);
+	crypto_wipe(edition->channel_keys, sizeof(edition->channel_keys));
 	audit_keys_free(edition->audit_keys);
 	if (edition->variables)
 		env_file_free(edition->variables);

@@ -8,6 +8,7 @@
 #define AGENTD_EDITION_H
 
 #include "base.h"
+#include "crypto_seal.h"
 #include "listen.h"
 
 struct audit_keys;
@@ -24,6 +25,7 @@ struct edition {
 	char *database_url; /* NULL until it is known */
 	char *secret;
 	struct audit_keys *audit_keys;
+	uint8_t channel_keys[2][CRYPTO_SEAL_KEY];
 };
 
 /* Of the settings that were just loaded (launch.h); nothing is opened yet. */

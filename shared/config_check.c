@@ -267,6 +267,20 @@ check_backups(struct check *check)
 		refuse(check, SETTING_BACKUP_DIR, "is not an absolute path");
 }
 
+static void
+check_webhooks(struct check *check)
+{
+	struct cidr_list list;
+	struct slice bad;
+
+	if (cidr_list_parse(slice_of(check->config->webhook_allowed_ranges), &list, &bad))
+		cidr_list_free(&list);
+	else
+		refuse(check, SETTING_WEBHOOK_ALLOWED_RANGES,
+		       "is not a list of addresses and ranges; write each as 10.1.2.3, 10.0.0.0/8 or fd00::/8, with no bits set "
+		       "behind the prefix");
+}
+
 void
 config_check(const struct config *config, bool environment_known, struct config_errors *errors)
 {
@@ -276,6 +290,7 @@ config_check(const struct config *config, bool environment_known, struct config_
 	check_database(&check);
 	check_tls(&check);
 	check_proxies(&check);
+	check_webhooks(&check);
 	check_redis(&check);
 	check_log_levels(&check);
 	check_traces(&check);

@@ -9,6 +9,7 @@
 #define AGENTD_HERITAGE_H
 
 #include "base.h"
+#include "crypto_seal.h"
 #include "scoreboard.h"
 
 struct address_count;
@@ -27,6 +28,7 @@ struct heritage {
 	const char *secret;          /* signs tokens */
 	const char *previous_secret; /* still verifies; "" when there is none */
 	struct audit_keys *audit_keys; /* derived from the secrets, and no way back to them: the keeper has no other */
+	uint8_t channel_keys[2][CRYPTO_SEAL_KEY]; /* seal what signs webhooks: of the secret, and of the one before or the same */
 	struct scoreboard *board;
 	struct health_board *health;
 	struct limit_table *limits;

@@ -90,6 +90,12 @@ void api_settle_finish(struct request *request, struct call *call, const struct 
 void api_cancel_finish(struct request *request, struct call *call, const struct db_result *result);
 void api_decision_finish(struct request *request, struct call *call, const struct db_result *result);
 
+/* api_alerts.c */
+bool api_alert_rule_prepare(struct request *request, struct call *call);
+bool api_alert_channel_prepare(struct request *request, struct call *call);
+bool api_alert_channel_patch_prepare(struct request *request, struct call *call);
+void api_alert_channel_finish(struct request *request, struct call *call, const struct db_result *result);
+
 /* api_limits.c */
 bool api_limit_prepare(struct request *request, struct call *call);
 

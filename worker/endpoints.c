@@ -25,6 +25,7 @@ const struct endpoint endpoint_table[] = {
 #include "endpoints_audit.def"
 #include "endpoints_config.def"
 #include "endpoints_agents.def"
+#include "endpoints_alerts.def"
 #include "endpoints_workflows.def"
 #include "endpoints_tasks.def"
 #include "endpoints_limits.def"

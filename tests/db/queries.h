@@ -48,6 +48,8 @@ void expect_workflow(const char *id, const char *column, const char *expected);
 
 extern const struct CMUnitTest agent_tests[];
 extern const int agent_test_count;
+extern const struct CMUnitTest alert_tests[];
+extern const int alert_test_count;
 extern const struct CMUnitTest archive_tests[];
 extern const int archive_test_count;
 extern const struct CMUnitTest change_tests[];

@@ -272,6 +272,7 @@ main(void)
 	             {audit_tests, audit_test_count},
 	             {setting_tests, setting_test_count},
 	             {leader_tests, leader_test_count},
+	             {alert_tests, alert_test_count},
 	             {health_tests, health_test_count},
 	             {backup_tests, backup_test_count},
 	             {&last, 1}};

@@ -6,6 +6,7 @@ nothing of one tenant can be in an answer to another without being seen.
 """
 import itertools
 import json
+import time
 
 NUMBERS = itertools.count(1)
 LEASE_S = 600
@@ -235,7 +236,7 @@ def _verify_key(t):
 
 
 @request("listAgents", "listWorkflows", "listTasks", "listDead", "listLimits", "listTemplates", "listSchedules",
-         "listMessages", "listMemory", "systemMetrics", "agentsMetrics", "listEvents", "streamEvents", "systemStatus",
+         "listAlerts", "listAlertRules", "listAlertChannels", "listMessages", "listMemory", "systemMetrics", "agentsMetrics", "listEvents", "streamEvents", "systemStatus",
          "listTenants", "listAudit", "exportAudit", "verifyAudit", "getConfig", "listUsers")
 def _list(_):
     return Request()
@@ -541,3 +542,68 @@ def _delete_tenant(t):
 
 def with_mark(body, mark):
     return json.loads(json.dumps(body).replace("MARK", mark)) if body is not None else None
+
+
+# Alerts.
+
+
+def alert_rule(t, **more):
+    return t.make("POST", "/alerts/rules", {"name": f"MARK-{fresh()}", "metric": "agents_offline", "comparison": ">=",
+                                            "threshold": 100000, **more})["id"]
+
+
+def alert_channel(t):
+    return t.make("POST", "/alerts/channels", {"name": f"MARK-{fresh()}", "url": "https://hook.invalid/MARK"})["id"]
+
+
+def alert(t):
+    """One that fires: its condition always holds. Who evaluates does so once a second."""
+    if not t.make("GET", "/alerts")["items"]:
+        alert_rule(t, threshold=0)
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        items = t.make("GET", "/alerts")["items"]
+        if items:
+            return items[0]["id"]
+        time.sleep(0.1)
+    raise SystemExit("no alert fired within 20 s")
+
+
+@request("getAlert")
+def _alert(t):
+    return Request(id=alert(t))
+
+
+@request("createAlertRule")
+def _create_alert_rule(_):
+    return Request({"name": f"MARK-{fresh()}", "metric": "task_ms", "comparison": ">", "threshold": 1}, ok=(201,))
+
+
+@request("getAlertRule", "deleteAlertRule")
+def _alert_rule(t):
+    return Request(id=alert_rule(t), ok=(200, 204))
+
+
+@request("patchAlertRule")
+def _patch_alert_rule(t):
+    return Request({"description": "MARK", "threshold": 200000}, id=alert_rule(t))
+
+
+@request("createAlertChannel")
+def _create_alert_channel(_):
+    return Request({"name": f"MARK-{fresh()}", "url": "https://hook.invalid/MARK"}, ok=(201,))
+
+
+@request("getAlertChannel", "deleteAlertChannel", "testAlertChannel")
+def _alert_channel(t):
+    return Request(id=alert_channel(t), ok=(200, 202, 204))
+
+
+@request("listAlertDeliveries")
+def _alert_deliveries(t):
+    return Request(id=alert_channel(t), foreign=(200,))
+
+
+@request("patchAlertChannel")
+def _patch_alert_channel(t):
+    return Request({"min_severity": "critical"}, id=alert_channel(t))

@@ -187,6 +187,36 @@ answer GET '/agents/a-1/metrics' 200 '{"tasks":{"completed":7},"p95_ms":12.5}'
 run agent metrics a-1
 is "an agent's metrics" "$out" "tasks*completed 7*p95_ms*12.5"
 
+section "alert"
+setup '{"lists":{"/alerts":[{"id":"al-1","rule":"agent_errors","state":"firing","subject":"bad","value":3,"severity":"warning"}]}}'
+run alert list --status firing --severity warning --rule agent_errors --subject bad
+is "what fires" "$out" "*al-1 *firing *warning *agent_errors *bad *3 *"
+answer POST '^/alerts/rules$' 201 '{"id":"ru-1","name":"slow"}'
+run alert rule create slow --metric queue_age_s --comparison '>' --threshold 60.5 --subject sena --for 30 --keep 0 --severity critical --label team=a
+is "a rule" "$(await POST '^/alerts/rules$')" '{"metric":"queue_age_s","comparison":">","threshold":60.5,"subject":"sena","for_s":30,"keep_s":0,"severity":"critical","labels":{"team":"a"},"name":"slow"}'
+run alert rule create slow --metric queue_age_s --comparison '>'
+is "what is missing of a rule" "$err" "*--threshold is missing*"
+answer PATCH '/alerts/rules/ru-1' 200 '{"id":"ru-1"}'
+run alert rule set ru-1 --threshold 7
+is "a rule is changed" "$(await PATCH /alerts/rules/ru-1)" '{"threshold":7}'
+answer PATCH '/alerts/rules/ru-1' 200 '{"id":"ru-1"}'
+run alert rule silence ru-1
+is "a rule is silenced" "$(await PATCH /alerts/rules/ru-1)" '{"active":false}'
+answer POST '^/alerts/channels$' 201 '{"id":"ch-1","name":"pager","url":"https://example.com/","secret":"whsec_abc"}'
+run alert channel create pager --url https://example.com/ --severity critical
+is "a channel" "$(await POST '^/alerts/channels$')" '{"url":"https://example.com/","min_severity":"critical","name":"pager"}'
+is "its secret, once" "$out" "*SECRET*whsec_abc*"
+is "is said to be shown once" "$err" "*never shown again*"
+answer POST '/alerts/channels/ch-1/test' 202 '{"id":"de-1","status":"pending"}'
+run alert channel test ch-1
+exits "a test" 0
+setup '{"lists":{"/alerts/channels/ch-1/deliveries":[{"id":"de-1","event":"alert.test","status":"delivered","attempts":1,"answer_status":200}]}}'
+run alert channel deliveries ch-1
+is "what came of it" "$out" "*de-1 *alert.test *delivered *1 *200*"
+answer DELETE '/alerts/channels/ch-1' 204 '{}'
+run alert channel delete ch-1 --yes
+exits "a channel goes" 0
+
 section "tenant, role"
 answer POST '^/tenants$' 201 '{"id":2,"name":"acme","status":"active","quotas":{"max_users":20},"admin_username":"kim"}'
 printf 'a password\n' >"$work/password"

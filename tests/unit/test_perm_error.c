@@ -8,11 +8,11 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-/* As SYSTEM.md has them, and that of tenants, which works in the tenant `default` only. */
+/* As SYSTEM.md has them, that of tenants (for the tenant `default`), and that of alerts. */
 static const char *const all[] = {
-    "workflow:create", "workflow:read", "workflow:update", "workflow:delete", "agent:read",   "agent:manage",
-    "metrics:read",    "health:read",   "config:read",     "config:write",    "task:execute", "message:send",
-    "message:read",    "user:manage",   "key:manage",      "audit:read",      "tenant:manage"};
+    "workflow:create", "workflow:read", "workflow:update", "workflow:delete", "agent:read",    "agent:manage",
+    "metrics:read",    "health:read",   "config:read",     "config:write",    "task:execute",  "message:send",
+    "message:read",    "user:manage",   "key:manage",      "audit:read",      "tenant:manage", "alert:manage"};
 
 static const struct {
 	const char *role;
