@@ -15,6 +15,7 @@
 enum {
 	BEAT_LATE_US = 2000000,
 	BEAT_LOST_US = 4000000,
+	PAUSE_MOST_US = 5000000,
 	QUICK_US = 3000000,
 	START_US = 30000000,
 	DAY_S = 86400,
@@ -29,6 +30,12 @@ check_begin(bool record)
 {
 	recording = record;
 	worried = false;
+}
+
+int64_t
+check_pause_us(const struct keeper *keeper)
+{
+	return MIN(keeper->heritage->config->health_interval_s * 1000000 / 4, (int64_t)PAUSE_MOST_US);
 }
 
 bool

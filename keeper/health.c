@@ -18,7 +18,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { WORRIED_US = 5000000, LOOK_MS = 250, RECORD_ROUNDS = 10, SLOW_MS = 1000, JUMP_US = 1000000, START_US = 10000000 };
+enum { LOOK_MS = 250, RECORD_ROUNDS = 10, SLOW_MS = 1000, JUMP_US = 1000000, START_US = 10000000 };
 enum { SKEW_WARNING_MS = 1000, SKEW_CRITICAL_MS = 10000, AGE_WARNING_S = 300, AGE_CRITICAL_S = 3600 };
 
 static struct {
@@ -293,7 +293,7 @@ conclude(void)
 	if (run.doubtful)
 		run.due_us = 0;
 	else
-		run.due_us = run.asked_us + (check_worried() ? MIN(interval_us, WORRIED_US) : interval_us);
+		run.due_us = run.asked_us + (check_worried() ? check_pause_us(run.keeper) : interval_us);
 }
 
 /* While a node starts nothing is ready, which is no news; if that takes long, it is. */
