@@ -27,7 +27,7 @@ struct health_board {
 struct health_board *
 health_board_new(void)
 {
-	return shared_memory_map("health 1", sizeof(struct health_board), NULL);
+	return shared_memory_map("health 2", sizeof(struct health_board), NULL);
 }
 
 /* A failure counts; what is shown is milder until there have been enough of them. */

@@ -65,6 +65,7 @@ struct health_pool {
 	_Atomic int64_t asked_us;        /* clock_steady_us: when the last ping was sent, */
 	_Atomic int64_t answered_us;     /* and when the last answer came; */
 	_Atomic int64_t response_us;     /* how long that one took */
+	_Atomic int64_t short_us;      /* when it could not take a connection for want of descriptors or memory; 0: never */
 	_Atomic uint32_t ping_wish;      /* each grows when it is wished once more */
 	_Atomic uint32_t reset_wish;     /* give all connections up and make new ones */
 	_Atomic uint32_t reconnect_wish; /* the same with Redis */

@@ -64,7 +64,7 @@ class Node:
     a file for standard error, else there is one in the folder.
     """
 
-    def __init__(self, tls=False, program=None, before=(), options=None, stderr=None, **settings):
+    def __init__(self, tls=False, program=None, before=(), options=None, stderr=None, embedded=True, **settings):
         self.folder = tempfile.mkdtemp(prefix="agentd-own-")
         os.chmod(self.folder, 0o755)
         os.mkdir(f"{self.folder}/logs")
@@ -83,7 +83,7 @@ class Node:
         environment.update(settings)
         self.stderr = open(f"{self.folder}/stderr", "wb")
         self.environment = environment
-        self.process = subprocess.Popen([*before, program or os.environ["AGENTD"], "--embedded"], env=environment,
+        self.process = subprocess.Popen([*before, program or os.environ["AGENTD"], *(["--embedded"] * embedded)], env=environment,
                                         cwd=self.folder, stderr=stderr or self.stderr, **(options or {}))
         try:
             self.url = self.wait_for_url()
