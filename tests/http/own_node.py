@@ -93,7 +93,7 @@ class Node:
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def wait_for_url(self):
-        file = f"{self.folder}/state/url"
+        file = self.environment["AGENTD_STATE_DIR"] + "/url"
         until(lambda: os.path.exists(file) or self.process.poll() is not None, START_S)
         if not os.path.exists(file):
             with open(f"{self.folder}/stderr", encoding="utf-8", errors="replace") as text:
