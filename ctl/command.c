@@ -9,6 +9,8 @@ const struct command_group command_groups[] = {
     {NULL, NULL, login_commands},
     {"session", "where you are logged in", session_commands},
     {NULL, NULL, system_commands},
+    {"health", "how the server is, and what it healed by itself", health_commands},
+    {NULL, NULL, doctor_commands},
     {NULL, NULL, top_commands},
     {"workflow", "start workflows, watch them, and change their course", workflow_commands},
     {"template", "keep graphs of tasks under a name", template_commands},

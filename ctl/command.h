@@ -42,7 +42,7 @@ const struct command_group *command_group_named(const char *word);
 int command_least_args(const struct command *command, int *most_r);
 bool command_takes(const struct command *command, enum option_id id);
 
-extern const struct command alert_commands[], login_commands[], session_commands[], system_commands[], top_commands[], agent_commands[], workflow_commands[],
+extern const struct command alert_commands[], login_commands[], session_commands[], system_commands[], health_commands[], doctor_commands[], top_commands[], agent_commands[], workflow_commands[],
     template_commands[], schedule_commands[], task_commands[], limit_commands[], audit_commands[], config_commands[], message_commands[], memory_commands[],
     event_commands[], user_commands[], password_commands[], key_commands[], role_commands[], tenant_commands[], work_commands[], api_commands[],
     completion_commands[], help_commands[];

@@ -93,6 +93,7 @@ const struct option_spec option_specs[OPTION_COUNT] = {
     [OPTION_INTERVAL] = {"interval", "SECONDS", "between two looks (2)", 0},
     [OPTION_ACTOR] = {"actor", "NAME", "only what this one did: a name, or user:ID or key:ID", 0},
     [OPTION_ACTION] = {"action", "ACTION", "only this, like key.revoke; key is all about keys", 0},
+    [OPTION_COMPONENT] = {"component", "NAME", "only of this, such as database, disk or \"pool 0\"", 0},
     [OPTION_SINCE] = {"since", "TIME", "only from this time on, such as 2026-11-23T09:00:00Z", 0},
     [OPTION_UNTIL] = {"until", "TIME", "only before this time", 0},
     [OPTION_SEVERITY] = {"severity", "info|warning|critical", "how severe it is; of a channel: and what is worse", 0},

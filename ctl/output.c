@@ -82,6 +82,7 @@ output_colour(const char *word)
 	    {"rejected", "\033[31m"},       {"critical", "\033[31m"},      {"high", "\033[31m"},
 	    {"error", "\033[31m"},          {"cancelled", "\033[90m"},     {"blocked", "\033[90m"},
 	    {"pending", "\033[90m"},        {"low", "\033[90m"},           {"info", "\033[90m"},
+	    {"recovered", "\033[32m"},      {"given_up", "\033[31m"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(colours); i++)

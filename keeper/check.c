@@ -15,8 +15,10 @@
 enum {
 	BEAT_LATE_US = 2000000,
 	BEAT_LOST_US = 4000000,
+	PAUSE_MOST_US = 5000000,
 	QUICK_US = 3000000,
 	START_US = 30000000,
+	SHORT_US = 5000000,
 	DAY_S = 86400,
 	SOON_DAYS = 14,
 	LAST_DAYS = 2
@@ -29,6 +31,12 @@ check_begin(bool record)
 {
 	recording = record;
 	worried = false;
+}
+
+int64_t
+check_pause_us(const struct keeper *keeper)
+{
+	return MIN(keeper->heritage->config->health_interval_s * 1000000 / 4, (int64_t)PAUSE_MOST_US);
 }
 
 bool
@@ -176,6 +184,7 @@ check_worker(struct keeper *keeper, int index)
 	const struct scoreboard_slot *slot = &keeper->heritage->board->slots[index];
 	int64_t now_us = clock_steady_us(), age_us = now_us - atomic_load(&slot->heartbeat_us);
 	int state = atomic_load(&slot->state), restarts = keeper->heritage->board->records[index].restarts;
+	int64_t short_us = atomic_load(&health_board_pool(keeper->heritage->health, index)->short_us);
 	int part = health_worker(index);
 
 	if (state == PROCESS_READY || state == PROCESS_DRAINING)
@@ -192,6 +201,10 @@ check_worker(struct keeper *keeper, int index)
 		check_found(keeper, part, slot->name, age_us > BEAT_LOST_US ? HEALTH_CRITICAL : HEALTH_WARNING, NAN,
 		            "its loop has not turned for %lld ms; %d requests in flight", (long long)age_us / 1000,
 		            atomic_load(&slot->in_flight));
+	else if (short_us && now_us - short_us < SHORT_US)
+		check_found(keeper, part, slot->name, HEALTH_WARNING, NAN,
+		            "it cannot take new connections: descriptors or memory run out; %d are open",
+		            atomic_load(&slot->connections));
 	else
 		check_found(keeper, part, slot->name, HEALTH_HEALTHY, NAN, "%s; %d requests in flight, restarted %d times",
 		            scoreboard_state_name(state), atomic_load(&slot->in_flight), restarts);

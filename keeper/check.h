@@ -15,6 +15,9 @@ void check_begin(bool record);
 /* response_ms NAN: nothing was asked. */
 void check_found(struct keeper *keeper, int part, const char *name, enum health_status status, double response_ms,
                  const char *format, ...) PRINTF_LIKE(6, 7);
+/* Between two rounds while something is critical, and after the first try to heal it: a quarter of the interval, 5 s at
+ * most. */
+int64_t check_pause_us(const struct keeper *keeper);
 /* True if anything that was found in this round was critical: the next round comes sooner. */
 bool check_worried(void);
 

@@ -28,8 +28,8 @@ enum heal_step {
 };
 
 /*
- * unwell: it is certain that something has to be done; well: the last look found nothing wrong. pause_us: after the first
- * try; each further one is twice as long.
+ * unwell: it is certain that something has to be done; well: the last look found nothing wrong. pause_us: after the
+ * first try; each further one is twice as long.
  */
 enum heal_step heal_next(struct heal *heal, bool unwell, bool well, int64_t pause_us, int64_t now_us);
 

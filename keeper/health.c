@@ -18,7 +18,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { WORRIED_US = 5000000, LOOK_MS = 250, RECORD_ROUNDS = 10, SLOW_MS = 1000, JUMP_US = 1000000, START_US = 10000000 };
+enum { LOOK_MS = 250, RECORD_ROUNDS = 10, SLOW_MS = 1000, JUMP_US = 1000000, START_US = 10000000, PATIENCE_US = 15000000 };
 enum { SKEW_WARNING_MS = 1000, SKEW_CRITICAL_MS = 10000, AGE_WARNING_S = 300, AGE_CRITICAL_S = 3600 };
 
 static struct {
@@ -29,8 +29,8 @@ static struct {
 	int64_t due_us, asked_us;
 	int64_t asked_wall_us;
 	int64_t mono_offset_us; /* from the monotonic to the wall clock, at the last look */
-	double skew_ms;           /* NAN: not known */
-	bool doubtful;            /* the database's time is a surprise: it is asked once more */
+	double skew_ms;         /* NAN: not known */
+	bool doubtful;          /* the database's time is a surprise: it is asked once more */
 } run = {.skew_ms = NAN};
 
 double
@@ -94,7 +94,8 @@ notice_jump(void)
 		run.due_us = 0;
 		log_warning(
 		    "health", "the clock of this node jumped", LOG_INT("by_ms", jump_us / 1000),
-		    LOG_TEXT("hint", "agentd goes by the database's clock, certificates and logs by this one; is NTP at work?"));
+		    LOG_TEXT("hint",
+		             "agentd goes by the database's clock, certificates and logs by this one; is NTP at work?"));
 	}
 	run.mono_offset_us = offset_us;
 }
@@ -187,7 +188,8 @@ pinged(void *arg, const struct db_result *result)
 	run.skew_ms = response_ms < SLOW_MS ? (middle_us - (double)integer(result, "now_us")) / 1000 : NAN;
 	/* As much later as the answer took to come back. */
 	if (response_ms < SLOW_MS)
-		run.doubtful = !health_time_set(run.keeper->heritage->health, integer(result, "now_us") + (int64_t)(response_ms * 500));
+		run.doubtful =
+		    !health_time_set(run.keeper->heritage->health, integer(result, "now_us") + (int64_t)(response_ms * 500));
 	standby = slice_is(db_get(result, 0, "standby"), "t");
 	if (standby || slice_is(db_get(result, 0, "read_only"), "t")) {
 		run.left--;
@@ -289,11 +291,12 @@ conclude(void)
 	int64_t interval_us = run.keeper->heritage->config->health_interval_s * 1000000;
 
 	check_processes(run.keeper);
+	health_round(run.keeper->heritage->health, 3 * interval_us + PATIENCE_US);
 	run.begun = false;
 	if (run.doubtful)
 		run.due_us = 0;
 	else
-		run.due_us = run.asked_us + (check_worried() ? MIN(interval_us, WORRIED_US) : interval_us);
+		run.due_us = run.asked_us + (check_worried() ? check_pause_us(run.keeper) : interval_us);
 }
 
 /* While a node starts nothing is ready, which is no news; if that takes long, it is. */

@@ -2,8 +2,8 @@
 #include "recover.h"
 #include "aside.h"
 #include "cache.h"
+#include "check.h"
 #include "clock.h"
-#include "config.h"
 #include "duty.h"
 #include "heal.h"
 #include "log.h"
@@ -12,7 +12,7 @@
 
 #include <unistd.h>
 
-enum { NOTES = 64, RESETS = 2, PAUSE_MOST_US = 5000000 };
+enum { NOTES = 64, RESETS = 2 };
 
 /* One attempt, until PostgreSQL has it. */
 struct note {
@@ -155,7 +155,7 @@ give_up(struct keeper *keeper, int part, const struct health_component *componen
 void
 recover_look(struct keeper *keeper, int part, const struct health_component *component, enum health_status found)
 {
-	int64_t pause_us = MIN(keeper->heritage->config->health_interval_s * 1000000, (int64_t)PAUSE_MOST_US);
+	int64_t pause_us = check_pause_us(keeper);
 
 	if (!find_remedy(part))
 		return;

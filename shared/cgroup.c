@@ -193,9 +193,9 @@ cpu_of_first(const char *root, const struct group *group, struct cgroup_cpu *cpu
 	int length = snprintf(used, sizeof(used), "%.1024s/sys/fs/cgroup/cpuacct%.2500s", root,
 	                      group->folder + strlen(group->mount));
 
-	return length < (int)sizeof(used) && take_cpu(cpu, read_number(group->folder, "cpu.cfs_quota_us"),
-	                                              read_number(group->folder, "cpu.cfs_period_us"),
-	                                              read_number(used, "cpuacct.usage") / 1000);
+	return length < (int)sizeof(used) &&
+	       take_cpu(cpu, read_number(group->folder, "cpu.cfs_quota_us"),
+	                read_number(group->folder, "cpu.cfs_period_us"), read_number(used, "cpuacct.usage") / 1000);
 }
 
 bool

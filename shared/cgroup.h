@@ -2,8 +2,8 @@
  * cgroup.h - what the control group of this process may use, and uses: in a container the machine's figures say little.
  *
  * Reads proc/self/cgroup and sys/fs/cgroup below a given root ("" is the machine's own; tests have recorded files).
- * Version 2, version 1 and both at once; of a group and those above it the one that is tightest counts. Only reads small
- * files of the kernel. Kernel documentation: admin-guide/cgroup-v2, cgroup-v1/memory, scheduler/sched-bwc.
+ * Version 2, version 1 and both at once; of a group and those above it the one that is tightest counts. Only reads
+ * small files of the kernel. Kernel documentation: admin-guide/cgroup-v2, cgroup-v1/memory, scheduler/sched-bwc.
  */
 #ifndef AGENTD_CGROUP_H
 #define AGENTD_CGROUP_H

@@ -21,13 +21,14 @@ struct health_board {
 	_Atomic int used; /* parts beyond this were never known */
 	_Atomic int storage;
 	_Atomic int recoveries;
+	_Atomic int64_t stale_us; /* clock_steady_us: what is said is too old from then on; 0: never */
 	_Atomic int64_t time_offset_us; /* from clock_mono_us to the database's time; 0: not known */
 };
 
 struct health_board *
 health_board_new(void)
 {
-	return shared_memory_map("health 1", sizeof(struct health_board), NULL);
+	return shared_memory_map("health 3", sizeof(struct health_board), NULL);
 }
 
 /* A failure counts; what is shown is milder until there have been enough of them. */
@@ -85,6 +86,17 @@ health_parts(const struct health_board *board)
 	return atomic_load(&board->used);
 }
 
+static void
+age(const struct health_board *board, struct health_component *component)
+{
+	int64_t stale_us = atomic_load(&board->stale_us);
+
+	if (!stale_us || clock_steady_us() < stale_us)
+		return;
+	component->status = HEALTH_UNKNOWN;
+	snprintf(component->message, sizeof(component->message), "nobody has looked for too long: the keeper is not at work");
+}
+
 bool
 health_get(const struct health_board *board, int part, struct health_component *component_r)
 {
@@ -102,7 +114,14 @@ health_get(const struct health_board *board, int part, struct health_component *
 	}
 	component_r->name[HEALTH_NAME - 1] = '\0';
 	component_r->message[HEALTH_MESSAGE - 1] = '\0';
+	age(board, component_r);
 	return *component_r->name;
+}
+
+void
+health_round(struct health_board *board, int64_t stale_us)
+{
+	atomic_store(&board->stale_us, clock_steady_us() + stale_us);
 }
 
 enum health_status

@@ -61,12 +61,13 @@ struct health_pool {
 	_Atomic int size;
 	_Atomic int up;
 	_Atomic bool redis_up;
-	_Atomic bool read_only;          /* the last answer came from a session that cannot write */
-	_Atomic int64_t asked_us;        /* clock_steady_us: when the last ping was sent, */
-	_Atomic int64_t answered_us;     /* and when the last answer came; */
-	_Atomic int64_t response_us;     /* how long that one took */
-	_Atomic uint32_t ping_wish;      /* each grows when it is wished once more */
-	_Atomic uint32_t reset_wish;     /* give all connections up and make new ones */
+	_Atomic bool read_only;      /* the last answer came from a session that cannot write */
+	_Atomic int64_t asked_us;    /* clock_steady_us: when the last ping was sent, */
+	_Atomic int64_t answered_us; /* and when the last answer came; */
+	_Atomic int64_t response_us; /* how long that one took */
+	_Atomic int64_t short_us;    /* when it could not take a connection for want of descriptors or memory; 0: never */
+	_Atomic uint32_t ping_wish;  /* each grows when it is wished once more */
+	_Atomic uint32_t reset_wish; /* give all connections up and make new ones */
 	_Atomic uint32_t reconnect_wish; /* the same with Redis */
 };
 
@@ -97,6 +98,8 @@ health_pool(int slot)
 /* For the keeper alone. name is kept from the first time on. True: the status changed. */
 bool health_put(struct health_board *board, int part, const char *name, const struct health_finding *finding,
                 int64_t wall_us);
+/* A round of checks is over; what is older than stale_us from now on is not known any more: the keeper is not there. */
+void health_round(struct health_board *board, int64_t stale_us);
 /* False: nothing is known of that part. */
 MUST_CHECK bool health_get(const struct health_board *board, int part, struct health_component *component_r);
 /* There is no such part any more. */
@@ -114,9 +117,9 @@ struct health_pool *health_board_pool(struct health_board *board, int slot);
 enum health_storage health_storage(const struct health_board *board);
 void health_storage_set(struct health_board *board, enum health_storage storage);
 /*
- * The database's time, by which tokens, keys and schedules are judged: whatever somebody does to this node's clock, they
- * keep their times. The wall clock until the database has told. For the keeper: what it told just now, twice if that is a
- * surprise; false: once more.
+ * The database's time, by which tokens, keys and schedules are judged: whatever somebody does to this node's clock,
+ * they keep their times. The wall clock until the database has told. For the keeper: what it told just now, twice if
+ * that is a surprise; false: once more.
  */
 int64_t health_time_us(const struct health_board *board);
 MUST_CHECK bool health_time_set(struct health_board *board, int64_t database_us);

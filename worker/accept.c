@@ -4,17 +4,29 @@
  * All workers poll the same socket, so what waits in its queue is lost by nobody's death. Each takes a few at a time,
  * and one that has clearly more connections than the others lets them go first. The metrics port is open while there is
  * no room for clients, for then it is of most use; but it has room for few.
+ *
+ * Where descriptors or memory run out, who has been idle longest is let go, and nobody is asked again for a while: the
+ * socket stays ready, so the loop would do nothing else. The others take what waits meanwhile.
  */
+#include "clock.h"
 #include "config.h"
 #include "conn.h"
 #include "process.h"
+#include "health.h"
 #include "log.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <unistd.h>
 
-enum { BATCH = 8, SLACK = 16, PAUSE_US = 2000, METRICS_CONNECTIONS = 32 };
+enum {
+	BATCH = 8,
+	SLACK = 16,
+	PAUSE_US = 2000,
+	SHORT_PAUSE_US = 50000,
+	SHORT_QUIET_US = 10000000,
+	METRICS_CONNECTIONS = 32
+};
 
 /* The load gate: true when this worker holds more than its share. */
 static bool
@@ -34,9 +46,9 @@ has_more_than_share(const struct worker *worker)
 }
 
 static void
-pause_accepting(struct worker *worker)
+pause_accepting(struct worker *worker, int pause_us)
 {
-	static const struct timeval pause = {.tv_usec = PAUSE_US};
+	const struct timeval pause = {.tv_usec = pause_us};
 
 	event_del(worker->accept_event);
 	event_add(worker->accept_retry, &pause);
@@ -49,8 +61,40 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!worker->draining)
-		event_add(worker->accept_event, NULL);
+	if (worker->draining)
+		return;
+	event_add(worker->accept_event, NULL);
+	if (worker->metrics_event)
+		event_add(worker->metrics_event, NULL);
+}
+
+static bool
+is_short(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+/* The log hears of it seldom, with how often it was. */
+static void
+come_short(struct worker *worker, int error)
+{
+	static int64_t quiet_until_us;
+	static int64_t times, closed;
+	int64_t now_us = clock_steady_us();
+
+	closed += conn_make_room(worker, BATCH);
+	times++;
+	atomic_store(&health_board_pool(worker->heritage->health, worker->heritage->slot)->short_us, now_us);
+	pause_accepting(worker, SHORT_PAUSE_US);
+	if (worker->metrics_event)
+		event_del(worker->metrics_event);
+	if (now_us < quiet_until_us)
+		return;
+	quiet_until_us = now_us + SHORT_QUIET_US;
+	log_warning("worker", "cannot accept connections", LOG_TEXT("reason", strerror(error)), LOG_INT("times", times),
+	            LOG_INT("open", worker->conn_count), LOG_INT("idle_closed", closed),
+	            LOG_TEXT("hint", "raise the limit of open files (LimitNOFILE), or lower AGENTD_MAX_CONNECTIONS"));
+	times = closed = 0;
 }
 
 static bool
@@ -73,16 +117,14 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (worker->conn_count >= worker->config->max_connections || has_more_than_share(worker)) {
-		pause_accepting(worker);
+		pause_accepting(worker, PAUSE_US);
 		return;
 	}
 	for (int i = 0; i < BATCH; i++) {
 		if (accept_one(worker))
 			continue;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			log_warning("worker", "cannot accept connections", LOG_TEXT("reason", strerror(errno)));
-			pause_accepting(worker);
-		}
+		if (is_short(errno))
+			come_short(worker, errno);
 		return;
 	}
 }
@@ -96,6 +138,8 @@ on_metrics(evutil_socket_t fd, short what, void *arg)
 	int client = accept4(fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
+	if (client < 0 && is_short(errno))
+		come_short(worker, errno);
 	if (client < 0)
 		return;
 	if (worker->metrics_conn_count < METRICS_CONNECTIONS)

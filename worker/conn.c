@@ -463,6 +463,23 @@ conn_drain(struct worker *worker)
 	}
 }
 
+int
+conn_make_room(struct worker *worker, int most)
+{
+	int64_t now_us = clock_mono_us();
+	struct conn *conn, *next;
+	int closed = 0;
+
+	for (conn = TAILQ_FIRST(&worker->conns[CONN_WAIT_IDLE]); conn && closed < most; conn = next) {
+		next = TAILQ_NEXT(conn, entry);
+		if (may_close(conn, now_us)) {
+			conn_free(conn);
+			closed++;
+		}
+	}
+	return closed;
+}
+
 void
 conn_close_all(struct worker *worker)
 {

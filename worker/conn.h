@@ -65,6 +65,8 @@ void conn_tick(struct worker *worker, int64_t now_us);
 void conn_retime(struct worker *worker);
 /* For draining, on every tick: closes who is between two requests and has been so for a second. */
 void conn_drain(struct worker *worker);
+/* Closes up to so many of those, who has been so for longest first; returns how many. */
+int conn_make_room(struct worker *worker, int most);
 /* Closes everything at once. */
 void conn_close_all(struct worker *worker);
 

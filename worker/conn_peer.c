@@ -6,6 +6,7 @@
  */
 #include "conn_peer.h"
 #include "address_count.h"
+#include "clock.h"
 #include "config.h"
 #include "crypto.h"
 #include "http_write.h"
@@ -101,7 +102,7 @@ count(struct conn *conn)
 	conn->counted = address_count_take(worker->heritage->addresses, worker->heritage->slot, conn->counted_as, most);
 	if (conn->counted)
 		return true;
-	if (is_time(&seldom, worker->now_us))
+	if (is_time(&seldom, clock_steady_us()))
 		log_warning("connection", "an address has too many connections; further ones are closed",
 		            LOG_TEXT("address", conn->network), LOG_INT("most", most), LOG_INT("closed_so_far", seldom.count));
 	if (!worker->tls)
@@ -128,7 +129,7 @@ log_bad(const struct conn *conn, const char *problem)
 {
 	static struct seldom seldom;
 
-	if (is_time(&seldom, conn->worker->now_us))
+	if (is_time(&seldom, clock_steady_us()))
 		log_warning("connection", "a trusted proxy sent no valid PROXY header; its connection is closed",
 		            LOG_TEXT("address", conn->address), LOG_TEXT("reason", problem),
 		            LOG_INT("closed_so_far", seldom.count));

@@ -27,6 +27,7 @@ pulse_new(struct worker *worker)
 	atomic_store(&row->asked_us, 0);
 	atomic_store(&row->answered_us, 0);
 	atomic_store(&row->read_only, false);
+	atomic_store(&row->short_us, 0);
 	atomic_store(&row->size, (int)worker->config->db_pool_size);
 	pulse->pings = atomic_load(&row->ping_wish);
 	pulse->resets = atomic_load(&row->reset_wish);

@@ -64,7 +64,7 @@ class Node:
     a file for standard error, else there is one in the folder.
     """
 
-    def __init__(self, tls=False, program=None, before=(), options=None, stderr=None, **settings):
+    def __init__(self, tls=False, program=None, before=(), options=None, stderr=None, embedded=True, **settings):
         self.folder = tempfile.mkdtemp(prefix="agentd-own-")
         os.chmod(self.folder, 0o755)
         os.mkdir(f"{self.folder}/logs")
@@ -83,7 +83,7 @@ class Node:
         environment.update(settings)
         self.stderr = open(f"{self.folder}/stderr", "wb")
         self.environment = environment
-        self.process = subprocess.Popen([*before, program or os.environ["AGENTD"], "--embedded"], env=environment,
+        self.process = subprocess.Popen([*before, program or os.environ["AGENTD"], *(["--embedded"] * embedded)], env=environment,
                                         cwd=self.folder, stderr=stderr or self.stderr, **(options or {}))
         try:
             self.url = self.wait_for_url()
@@ -93,7 +93,7 @@ class Node:
         self.port = int(self.url.rsplit(":", 1)[1])
 
     def wait_for_url(self):
-        file = f"{self.folder}/state/url"
+        file = self.environment["AGENTD_STATE_DIR"] + "/url"
         until(lambda: os.path.exists(file) or self.process.poll() is not None, START_S)
         if not os.path.exists(file):
             with open(f"{self.folder}/stderr", encoding="utf-8", errors="replace") as text:

@@ -311,4 +311,41 @@ answer PATCH '^/config$' 422 '{"errors":[{"pointer":"/port","code":"not_changeab
 run config set port=1
 exits "one that cannot change" 1
 
+section "health, doctor"
+reset
+report='"components":[{"name":"database","status":"healthy","message":"primary","response_time_ms":1.5,"failures":0,"since":"2026-11-23T10:00:00Z","checked_at":"2026-11-23T10:00:30Z"},{"name":"disk","status":"critical","message":"97.0 % in use","response_time_ms":null,"failures":3,"since":"2026-11-23T10:00:00Z","checked_at":"2026-11-23T10:00:30Z"}],"nodes":[{"name":"one","status":"critical","version":"0.1.0","clock_skew_ms":-2}],"agents":{},"recoveries":2'
+answer GET '^/health/report$' 200 "{\"status\":\"warning\",\"writes\":true,$report}"
+run health
+exits "a warning is no failure" 0
+is "the summary, the parts, the nodes" "$out" "*STATUS*warning*RECOVERIES*2*COMPONENT*database*healthy*primary*1.5*disk*critical*97.0 %*NODE*one*"
+run health -o json
+is "the report as it came" "$out" '*"clock_skew_ms": -2*'
+reset
+answer GET '^/health/report$' 200 "{\"status\":\"critical\",\"writes\":false,$report}"
+run health
+exits "critical" 1
+setup "{\"answers\":[{\"method\":\"GET\",\"path\":\"^/readyz\",\"status\":200,\"body\":{\"status\":\"ok\",\"missing\":[\"writes\"]}},
+ {\"method\":\"GET\",\"path\":\"^/health/report\",\"status\":200,\"body\":{\"status\":\"critical\",$report}},
+ {\"method\":\"GET\",\"path\":\"^/recoveries\",\"status\":200,\"body\":{\"items\":[{\"component\":\"pool 0\",\"error\":\"no answer\",\"outcome\":\"given_up\"}],\"next_cursor\":null}}]}"
+run doctor
+exits "the doctor is not content" 1
+is "what is well, what is not, what to do" "$out" "*ready*healthy*writes*warning*goes on without writes*identity*kim*disk*critical*make room*pool 0*warning*no answer*health recoveries*"
+reset
+setup '{"answers":[{"method":"GET","path":"^/readyz$","status":503,"detail":"not ready: no connection to the database"},
+ {"method":"GET","path":"^/health/report$","status":200,"body":{"status":"healthy","components":[]}},
+ {"method":"GET","path":"^/recoveries","status":200,"body":{"items":[],"next_cursor":null}}]}'
+run doctor -o jsonl
+exits "a server that is not ready" 1
+is "its own words" "$out" '*"check":"ready"*"message":*no connection to the database*'
+reset
+setup '{"lists":{"/health/records":[{"id":"h-1","component":"redis","status":"critical","message":"no answer","recorded_at":"2026-11-23T10:00:00Z"}],"/recoveries":[{"id":"r-1","component":"redis","action":"reconnect_redis","attempt":1,"outcome":"recovered","error":"no answer","duration_ms":900,"began_at":"2026-11-23T10:00:00Z"}]}}'
+run health records --component "pool 0" --status critical --since 2026-11-23T09:00:00Z
+is "records" "$out" "*redis*critical*no answer*"
+await GET '/health/records\?component=pool%25200%26status=critical%26from=2026' >/dev/null
+result $? "with their filters"
+run health recoveries --status recovered
+is "recoveries" "$out" "*redis*reconnect_redis*1*recovered*900*no answer*"
+await GET '/recoveries\?outcome=recovered' >/dev/null
+result $? "by outcome"
+
 finish_tests

@@ -55,6 +55,8 @@ def test_versions(node):
         check(f"TLS {name} is spoken", ask(connection, "GET", "/livez")[0] == 200)
         check(f"and kept alive ({name})", ask(connection, "GET", "/readyz")[0] == 200)
         connection.close()
+    end = own_node.until(lambda: json.loads(node.ask("GET", "/health")[2])["components"].get("certificate"))
+    check("health knows that the certificate ends in less than two days", end in ("warning", "critical"), end)
     told = node.ask("GET", "/livez")[1]["Strict-Transport-Security"]
     check("browsers are told to come by TLS only", told == "max-age=600", told)
     try:

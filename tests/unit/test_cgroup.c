@@ -1,6 +1,6 @@
 /*
- * test_cgroup.c - limits of control groups, from files as kernels and containers show them, written below a folder of the
- * test's own.
+ * test_cgroup.c - limits of control groups, from files as kernels and containers show them, written below a folder of
+ * the test's own.
  */
 #include "base.h"
 
@@ -193,12 +193,9 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	static const struct CMUnitTest tests[] = {
-	    TEST(test_second_version_the_tightest_counts),
-	    TEST(test_second_version_without_limits),
-	    TEST(test_container_with_its_own_root),
-	    TEST(test_first_version),
-	    TEST(test_nothing_and_rubbish_are_no_limit),
-	    TEST(test_node_usage_respects_the_group),
+	    TEST(test_second_version_the_tightest_counts), TEST(test_second_version_without_limits),
+	    TEST(test_container_with_its_own_root),        TEST(test_first_version),
+	    TEST(test_nothing_and_rubbish_are_no_limit),   TEST(test_node_usage_respects_the_group),
 	};
 	return cmocka_run_group_tests_name("cgroup", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_health.c - what a finding makes of a component, what components make of a node, and how often something is tried. */
+/* test_health.c - what a finding makes of a component, what components make of a node, and how often something is
+ * tried. */
 #include "base.h"
 
 #include "heal.h"
@@ -90,6 +91,15 @@ test_a_board_is_as_well_as_what_it_needs(void **state UNUSED)
 	assert_int_equal(health_storage(board), HEALTH_STORAGE_OK);
 	health_storage_set(board, HEALTH_STORAGE_FULL);
 	assert_int_equal(health_storage(board), HEALTH_STORAGE_FULL);
+	/* What nobody has looked at for too long is not known. */
+	health_round(board, 60 * SECOND);
+	assert_int_equal(health_overall(board), HEALTH_CRITICAL);
+	health_round(board, 0);
+	assert_int_equal(health_overall(board), HEALTH_UNKNOWN);
+	assert_true(health_get(board, HEALTH_DISK, &component));
+	assert_int_equal(component.status, HEALTH_UNKNOWN);
+	assert_non_null(strstr(component.message, "the keeper is not at work"));
+	health_round(board, 60 * SECOND);
 	health_recovery_count(board);
 	assert_int_equal(health_recoveries(board), 1);
 }
