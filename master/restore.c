@@ -181,11 +181,10 @@ static bool
 raise_only(const struct options *options, const char *url)
 {
 	struct fence fence = {.kind = "recovery", .suspend_keys = options->suspend_keys};
-	struct pg_conn *conn = database_open(url, 10);
+	/* The schema first: it has a lock and a connection of its own. */
+	struct pg_conn *conn = migrate_up(url, MIGRATE_LATEST) ? database_open(url, 10) : NULL;
 	bool good = conn && report(database_script(conn, session_sql), "setting up the connection") && migrate_lock(conn);
 
-	if (good && !migrate_up(url, MIGRATE_LATEST))
-		good = false;
 	good = good && report(database_script(conn, "BEGIN"), "beginning") && fence_part(conn) &&
 	       report(database_script(
 	                  conn, "LOCK TABLE workflows, tasks, events, sessions, changes_head IN ACCESS EXCLUSIVE MODE"),
