@@ -88,7 +88,7 @@ look(struct pg_conn *conn, const struct options *options, bool *found_r)
 		        "agentd: restore into an empty database, or, if %s, add --replace: what is there is then moved to a\n"
 		        "agentd: schema of its own, from which it can still be read.\n",
 		        database_cell(result, 0, 3), database_cell(result, 0, 2), database_cell(result, 0, 0),
-		        database_cell(result, 0, 1), strcmp(database_cell(result, 0, 0), "5") > 0 ? ", ..." : "",
+		        database_cell(result, 0, 1), strtol(database_cell(result, 0, 0), NULL, 10) > 5 ? ", ..." : "",
 		        ours ? "this agentd is the one to be replaced" : "all of this is agentd's");
 	}
 	database_clear(result);
