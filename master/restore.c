@@ -88,7 +88,7 @@ look(struct pg_conn *conn, const struct options *options, bool *found_r)
 		        "agentd: restore into an empty database, or, if %s, add --replace: what is there is then moved to a\n"
 		        "agentd: schema of its own, from which it can still be read.\n",
 		        database_cell(result, 0, 3), database_cell(result, 0, 2), database_cell(result, 0, 0),
-		        database_cell(result, 0, 1), strcmp(database_cell(result, 0, 0), "5") > 0 ? ", ..." : "",
+		        database_cell(result, 0, 1), strtol(database_cell(result, 0, 0), NULL, 10) > 5 ? ", ..." : "",
 		        ours ? "this agentd is the one to be replaced" : "all of this is agentd's");
 	}
 	database_clear(result);
@@ -181,11 +181,10 @@ static bool
 raise_only(const struct options *options, const char *url)
 {
 	struct fence fence = {.kind = "recovery", .suspend_keys = options->suspend_keys};
-	struct pg_conn *conn = database_open(url, 10);
+	/* The schema first: it has a lock and a connection of its own. */
+	struct pg_conn *conn = migrate_up(url, MIGRATE_LATEST) ? database_open(url, 10) : NULL;
 	bool good = conn && report(database_script(conn, session_sql), "setting up the connection") && migrate_lock(conn);
 
-	if (good && !migrate_up(url, MIGRATE_LATEST))
-		good = false;
 	good = good && report(database_script(conn, "BEGIN"), "beginning") && fence_part(conn) &&
 	       report(database_script(
 	                  conn, "LOCK TABLE workflows, tasks, events, sessions, changes_head IN ACCESS EXCLUSIVE MODE"),

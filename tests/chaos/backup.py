@@ -32,16 +32,21 @@ KEPT = 5
 ASKED = 20  # times that each node has to answer in a row before it is held to serve
 
 
-def agentd(stage_, *arguments, database=None, number=1, **settings):
-    """One command of the program, with the settings of the node: its end."""
+def agentd(stage_, *arguments, database=None, number=1, reads=None, writes=None, **settings):
+    """One command of the program, with the settings of the node: its end. reads, writes: files for input and output."""
     one = stage_.nodes[number - 1]
     environment = dict(one.environment, **settings)
     if database:
         environment["AGENTD_DATABASE_URL"] = database
-    return subprocess.run(
-        [os.environ["AGENTD"], *arguments], env=environment, cwd=one.folder, timeout=120, check=False,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    with open(reads or os.devnull, "rb") as stdin, open(writes or os.devnull, "wb") as stdout:
+        end = subprocess.run(
+            [os.environ["AGENTD"], *arguments], env=environment, cwd=one.folder, timeout=120, check=False,
+            stdin=stdin, stdout=stdout if writes else subprocess.PIPE,
+            stderr=subprocess.PIPE if writes else subprocess.STDOUT, text=True,
+        )  # fmt: skip
+    if writes:
+        end.stdout = end.stderr
+    return end
 
 
 class Load:
@@ -161,7 +166,8 @@ def check_proof(stage_, folder):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         proofs = (
             ("a backup that was made under load is proven", pool.submit(agentd, stage_, "restore", plain, "--verify")),
-            ("so is one that is sealed", pool.submit(agentd, stage_, "restore", sealed, "--verify", AGENTD_BACKUP_KEY=KEY)),
+            ("so is one that is sealed, from standard input",
+             pool.submit(agentd, stage_, "restore", "-", "--verify", reads=sealed, AGENTD_BACKUP_KEY=KEY)),
             ("beside the database in use too", pool.submit(agentd, stage_, "restore", plain, "--verify", "--beside")),
         )
     for name, proof in proofs:
@@ -385,9 +391,10 @@ def check_all(stage_):
     _, cursor = read_events(mine, None)
     time.sleep(LOAD_S)
     began = time.monotonic()
-    for name, settings in (("plain", {}), ("sealed", {"AGENTD_BACKUP_KEY": KEY})):
-        end = agentd(stage_, "backup", f"{folder}/{name}", **settings)
-        tap.check(f"a {name} backup is made under load", end.returncode == 0, end.stdout)
+    end = agentd(stage_, "backup", f"{folder}/plain")
+    tap.check("a plain backup is made under load", end.returncode == 0, end.stdout)
+    end = agentd(stage_, "backup", "-", writes=f"{folder}/sealed", AGENTD_BACKUP_KEY=KEY)
+    tap.check("a sealed backup is made under load, to standard output", end.returncode == 0, end.stdout)
     admin.ask("POST", f"/keys/{revoked_id}/revoke")
     time.sleep(LOAD_S)
     load.going.clear()  # what is looked at now lies still
