@@ -6,6 +6,7 @@
 #include "log.h"
 #include "master.h"
 #include "metrics.h"
+#include "probe.h"
 #include "sandbox.h"
 
 #include <signal.h>
@@ -97,6 +98,7 @@ ended(struct master *master, struct child *child, int status)
 	if (now_us - child->started_us > STEADY_US)
 		child->backoff_ms = 0;
 	if (master->phase < MASTER_STOPPING && !left_as_told(child, status)) {
+		PROBE_3(restart, child->name, status, child->restarts);
 		tell_crash(master, child, status);
 		master->succession_failed = master->succession_failed || child->fresh;
 	}

@@ -16,7 +16,7 @@ enum { CONTEXT_ID_MAX = 64 };
 struct context {
 	struct trace trace;
 	uint8_t id_length; /* 0: no request */
-	char id[CONTEXT_ID_MAX];
+	char id[CONTEXT_ID_MAX + 1]; /* with a NUL, for probes */
 };
 
 /* NULL: work of nobody's. */

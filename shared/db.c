@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "db_private.h"
 #include "log.h"
+#include "probe.h"
 #include "metrics.h"
 
 #include <event2/event.h>
@@ -361,6 +362,7 @@ dispatch_lane(struct db *db, int lane)
 			continue;
 		at->in_flight++;
 		at->next_us = clock_steady_us() + query->gather_ms * 1000;
+		PROBE_2(batch__begin, query->name, execution->count);
 		db_connection_send(connection, execution);
 	}
 }

@@ -7,6 +7,7 @@
 #include "db_private.h"
 #include "log.h"
 #include "metrics.h"
+#include "probe.h"
 #include "span.h"
 
 enum { IDS_SHOWN = 5 };
@@ -96,6 +97,8 @@ db_watch(const struct db *db, const struct db_execution *execution, enum db_stat
 	int64_t now_us = clock_steady_us();
 	const struct db_call *call;
 
+	PROBE_5(batch__end, query_table[execution->query].name, execution->count,
+	        execution->rows ? PQntuples(execution->rows) : 0, now_us - execution->sent_us, status);
 	if (db->slow_us && now_us - execution->sent_us >= db->slow_us)
 		log_slow(execution, status, now_us - execution->sent_us);
 	TAILQ_FOREACH(call, &execution->calls, entry)

@@ -8,6 +8,7 @@
 #include "floors.h"
 #include "json_write.h"
 #include "metrics.h"
+#include "probe.h"
 #include "reach.h"
 #include "rows.h"
 #include "settle.h"
@@ -50,6 +51,7 @@ write_lease(struct request *request, const struct db_result *result)
 	json_write_array_close(&writer);
 	json_write_object_close(&writer);
 	request->status = 200;
+	PROBE_2(lease, request->context.id, result->count);
 	metrics_add(METRIC_LEASES_GRANTED, 0, result->count);
 	if (result->count)
 		wake_queue(request->worker->heritage, request->principal.tenant, SLICE("events"));

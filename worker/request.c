@@ -14,6 +14,7 @@
 #include "health.h"
 #include "log.h"
 #include "measure.h"
+#include "probe.h"
 #include "problem.h"
 #include "refusals.h"
 #include "tracing.h"
@@ -137,6 +138,8 @@ request_new(struct conn *conn, bool broken)
 		take_message(request, &conn->parser);
 		set_context(request);
 		tracing_begin(request);
+		PROBE_4(request__begin, request->context.id, http_method_name(request->method), request->path.data,
+		        request->path.len);
 		return request;
 	}
 	/* The framing is lost: whatever the bytes were, the answer is the last one on this connection. */
@@ -188,6 +191,8 @@ request_end(struct request *request)
 
 	access_log_note(request->worker->access_log, request, took_us);
 	context_enter(before);
+	PROBE_4(request__end, request->context.id, request->endpoint ? request->endpoint->operation : "", request->status,
+	        took_us);
 	tracing_end(request, took_us);
 	atomic_fetch_add(&request->worker->slot->requests, 1);
 	measure_end(request, took_us);
@@ -235,8 +240,10 @@ request_run(struct request *request)
 	while (request->stage < STAGE_COUNT && step != STEP_WAIT) {
 		memcpy(slot->stage, stages[request->stage].name, sizeof(slot->stage));
 		step = stages[request->stage].run(request);
-		if (step != STEP_WAIT)
+		if (step != STEP_WAIT) {
+			PROBE_2(request__stage, request->context.id, stages[request->stage].name);
 			measure_stage(request, request->stage);
+		}
 		if (step == STEP_DONE && request->stage < STAGE_REPLY)
 			request->stage = STAGE_REPLY;
 		else if (step != STEP_WAIT && stages[request->stage++].run == stage_route)
