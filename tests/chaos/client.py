@@ -4,6 +4,7 @@ Always holds: status None means that nothing is known about what became of the r
 no node was reached.
 """
 
+import collections
 import http.client
 import json
 import random
@@ -29,6 +30,10 @@ def wrote(status, answer):
     return status < 300 and answer.get("tasks") != []
 
 
+# What is enough of a node to be asked.
+Place = collections.namedtuple("Place", "host port")
+
+
 class Client:
     """Not for two threads at once. on_write(node, asked at), if given, hears of every write that was acknowledged."""
 
@@ -39,27 +44,28 @@ class Client:
     def ask(self, method, path, body=None, key=None):
         """(status, answer) from any node; key is sent as Idempotency-Key."""
         target = self._choose()
+        place = (target.host, target.port)  # a node that was started again may listen elsewhere
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         if key:
             headers["Idempotency-Key"] = key
         asked = time.monotonic()
         try:
-            connection = self.connections.get(target)
+            connection = self.connections.get(place)
             if not connection:
-                connection = http.client.HTTPConnection(target.host, target.port, timeout=20)
-                self.connections[target] = connection
+                connection = http.client.HTTPConnection(*place, timeout=20)
+                self.connections[place] = connection
                 connection.connect()
             connection.request(method, "/api/v1" + path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read()
             found = json.loads(text) if text else None
         except ConnectionRefusedError:
-            del self.connections[target]
-            self.avoided[target] = asked + AVOID_S
+            del self.connections[place]
+            self.avoided[place] = asked + AVOID_S
             return NOT_SENT, None
         except (OSError, http.client.HTTPException, ValueError) as trouble:
             self.trouble = f"{target.host}: {trouble!r}"
-            self.connections.pop(target).close()
+            self.connections.pop(place).close()
             return None, None
         if self.on_write and wrote(answer.status, found):
             self.on_write(target, asked)
@@ -67,7 +73,8 @@ class Client:
 
     def _choose(self):
         now = time.monotonic()
-        return random.choice([node for node in self.nodes if self.avoided.get(node, 0) <= now] or self.nodes)
+        welcome = [node for node in self.nodes if self.avoided.get((node.host, node.port), 0) <= now]
+        return random.choice(welcome or self.nodes)
 
     def insist(self, method, path, body=None, key=None):
         """Asks until there is a certain answer, at any node; only for what may be asked twice."""

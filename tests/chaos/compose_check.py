@@ -115,13 +115,6 @@ class Stack:
         return int(self.query(sql)[0][0])
 
 
-class Front:
-    """nginx, as client.py wants a node."""
-
-    def __init__(self, port):
-        self.host, self.port = "127.0.0.1", port
-
-
 def build():
     options = shlex.split(os.environ.get("AGENTD_BUILD_OPTIONS", ""))
     if base := os.environ.get("AGENTD_BASE_IMAGE"):
@@ -259,7 +252,7 @@ def test():
             processes.wait_until(lambda: stack.health("nginx") == "healthy", START_S, 0.5)
             tap.note(f"everything was healthy after {time.monotonic() - begun:.0f} s")
             look_at_containers(stack)
-            front = Front(stack.port("nginx", 8080))
+            front = client.Place("127.0.0.1", stack.port("nginx", 8080))
             use_by_agentctl(stack, front)
             kill_under_load(stack, front)
             look_at_prometheus(stack)

@@ -6,7 +6,6 @@ on standard input, or a heartbeat is refused, it tries everything that a holder 
 prints all answers since its start as JSON: [what, status, code].
 """
 
-import collections
 import json
 import select
 import sys
@@ -15,8 +14,6 @@ import client
 
 LEASE_S = 2
 BEAT_S = 0.25
-
-Target = collections.namedtuple("Target", "host port")
 
 
 def code_of(answer):
@@ -43,7 +40,7 @@ def try_all(mine, task, answers):
 
 
 def main(port, token, role, agent):
-    mine, answers = client.Client([Target("127.0.0.1", int(port))], token), []
+    mine, answers = client.Client([client.Place("127.0.0.1", int(port))], token), []
     status, answer = mine.ask(
         "POST", "/tasks/lease", {"roles": [role], "agent_id": agent, "wait_s": 10, "lease_s": LEASE_S}
     )
