@@ -15,9 +15,14 @@ installed=$BUILD_DIR/installed
 cd "$installed" || exit 1
 unset MAN_KEEP_FORMATTING
 
+# Where this build puts settings, which may be a long way, and lines are short.
+prefix=$(sed -n 's/^prefix = //p' ../Makefile)
+sysconfdir=$(sed -n 's/^sysconfdir = //p' ../Makefile | sed "s,\${prefix},$prefix,")
 for page in agentctl.1 agentd.8 agentd-admin.8 agentd.env.5; do
-	is "mandoc has nothing to say of $page" "$(mandoc -T lint "$page" 2>&1)" ""
+	is "mandoc has nothing to say of $page" "$(sed "s,$sysconfdir/agentd,/etc/agentd,g" "$page" | mandoc -T lint 2>&1)" ""
 done
+is "the pages know where things were installed" "$(grep -c "$sysconfdir/agentd" agentd.8)" \
+	"$(grep -c /etc/agentd "$SOURCE_DIR/contrib/man/agentd.8.in")"
 
 # "  migrate  up [N] | down N | status  what it does": name and arguments, which end at two spaces.
 help_commands=$("$AGENTD" --help | awk '/^  [a-z]/ { print $1 }' | sort)
@@ -26,9 +31,6 @@ is "agentd(8) has every command, and no other" \
 is "agentd.env(5) has every setting" \
 	"$(sed -n 's/^\.B \(AGENTD_[A-Z0-9_]*\)$/\1/p' agentd.env.5 | sort)" \
 	"$("$AGENTD" config --example | sed -n 's/^#\(AGENTD_[A-Z0-9_]*\)=.*/\1/p' | sort)"
-is "the pages know where things were installed" "$(grep -c '/etc/agentd' agentd.8)" "$(grep -c "$(sed -n 's/^sysconfdir = //p' ../Makefile |
-	sed "s,\${prefix},$(sed -n 's/^prefix = //p' ../Makefile),")/agentd" agentd.8)"
-
 # complete SHELL PROGRAM WORD...: what is offered for the last word, sorted.
 complete() {
 	local shell=$1 program=$2
