@@ -10,6 +10,7 @@
 
 const struct log_category log_categories[] = {
     {"access", "the access log (ACCESS_LOG)"},
+    {"alert", "alerts that fire or are resolved, webhooks"},
     {"audit", "the audit log: checkpoints, seals that do not hold, retention"},
     {"changes", "news of what was revoked or changed"},
     {"connection", "clients that have too many connections, proxies that send no valid PROXY header"},
