@@ -26,6 +26,7 @@ static struct cidr_list everywhere;
 static int port;
 static struct buf heard;   /* what the server got */
 static int connections;    /* that it had */
+static int peers;          /* that it has */
 static const char *answer; /* NULL: it says nothing */
 
 struct told {
@@ -55,8 +56,10 @@ on_read(struct bufferevent *peer, void *arg UNUSED)
 static void
 on_event(struct bufferevent *peer, short what, void *arg UNUSED)
 {
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-		bufferevent_free(peer);
+	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)))
+		return;
+	bufferevent_free(peer);
+	peers--;
 }
 
 static void
@@ -66,6 +69,7 @@ on_connection(struct evconnlistener *listener UNUSED, evutil_socket_t fd, struct
 	struct bufferevent *peer = bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
 
 	connections++;
+	peers++;
 	bufferevent_setcb(peer, on_read, NULL, on_event, NULL);
 	bufferevent_enable(peer, EV_READ | EV_WRITE);
 }
@@ -309,6 +313,9 @@ main(void)
 	INVARIANT(base && cidr_list_parse(SLICE("::/0"), &everywhere, &bad));
 	listener = listen_somewhere();
 	status = cmocka_run_group_tests(tests, NULL, NULL);
+	/* Each client has closed its connection: the server sees that, and forgets it. */
+	while (peers > 0)
+		event_base_loop(base, EVLOOP_ONCE);
 	evconnlistener_free(listener);
 	cidr_list_free(&everywhere);
 	buf_free(&heard);
