@@ -9,7 +9,7 @@ ARG BASE=debian:12-slim
 FROM ${BASE} AS build
 RUN apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
 	gcc make autoconf automake pkg-config libc6-dev libevent-dev libpq-dev libssl-dev libargon2-dev libhiredis-dev \
-	libcurl4-openssl-dev libseccomp-dev libjansson-dev libjsmn-dev uthash-dev libcmocka-dev ca-certificates tzdata
+	libcurl4-openssl-dev libseccomp-dev libjansson-dev libjsmn-dev uthash-dev libcmocka-dev systemtap-sdt-dev ca-certificates tzdata
 WORKDIR /source
 COPY . .
 RUN autoreconf -fi && mkdir /build && cd /build && /source/configure --prefix=/usr && make -j"$(nproc)" && \

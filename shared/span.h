@@ -53,7 +53,7 @@ struct span {
 	int64_t begin_us;                /* wall clock */
 	int64_t end_us;
 	uint8_t kind;
-	bool failed;
+	uint8_t failed; /* not a bool: other processes write it */
 	uint16_t length; /* of bytes */
 	char name[SPAN_NAME];
 	uint8_t bytes[SPAN_BYTES]; /* attributes and events, by the functions below */

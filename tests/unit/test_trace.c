@@ -119,7 +119,7 @@ test_states(UNUSED void **state)
 	                                   "a_-*/=!~"};
 	static const char *const bad[] = {"",        ",",      "a",       "=b",   "a=",   "A=b",     "a=b,a=c", "a=b=c",
 	                                  "a=b\x01", "a=\x7f", "a=b\xc3", "@a=b", "a@=b", "a@b@c=d", "-a=b",    "a b=c"};
-	char most[4 * 40 + 1] = "";
+	char most[5 * 33 + 1] = "";
 	char longest[TRACE_STATE_MAX + 2];
 
 	for (size_t i = 0; i < ARRAY_LENGTH(good); i++)
