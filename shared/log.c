@@ -76,7 +76,7 @@ static void
 count_lost(int64_t lines)
 {
 	lost_lines += lines;
-	metrics_add(METRIC_LOG_LOST, 0, lines);
+	metrics_add(METRIC_LOG_LOST, METRICS_OWN, lines);
 }
 
 static void
