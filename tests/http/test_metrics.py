@@ -217,7 +217,8 @@ def test_kill(node, watch):
     workers = [series for series in after.values if series.startswith("agentd_http_connections{")]
     check("places of processes stay two workers", len(workers) == 2, workers)
     check("no counter fell between two looks, and none was there twice",
-          watch.looks > 5 and not watch.fallen and not watch.doubles, (watch.looks, watch.fallen[:5], watch.doubles[:5]))
+          watch.looks > 5 and not watch.fallen and not watch.doubles,
+          (watch.looks, watch.fallen[:5], watch.doubles[:5]))
 
 
 # --- Prometheus ---
