@@ -28,8 +28,8 @@ from own_node import check, until
 
 TREE = os.environ.get("SOURCE_DIR", ".")
 TOKEN = "only-for-this-test-0815"
-LABELS = {"component", "duty", "endpoint", "event", "family", "le", "policy", "process", "reason", "role", "stage",
-          "status", "verdict", "version"}
+LABELS = {"component", "duty", "endpoint", "event", "family", "le", "policy", "process", "reason", "role", "severity",
+          "stage", "status", "verdict", "version"}
 # Expressions that have nothing to show while nothing is wrong.
 EMPTY = {"agentd_duty_failures_total": "no duty fails here", "agentd_backup_": "there is no backup"}
 SERIES = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
