@@ -112,6 +112,9 @@ looked(void *arg, const struct db_result *result)
 	}
 	metrics_set(METRIC_TASKS_PROCESSING, 0, number(result, 0, "processing"));
 	metrics_set(METRIC_EVENT_LAG, 0, MAX(number(result, 0, "event_age_us"), 0));
+	metrics_set(METRIC_ALERTS_FIRING, METRICS_INFO, number(result, 0, "info"));
+	metrics_set(METRIC_ALERTS_FIRING, METRICS_WARNING, number(result, 0, "warning"));
+	metrics_set(METRIC_ALERTS_FIRING, METRICS_CRITICAL, number(result, 0, "critical"));
 	db_send(duty->keeper->db, QUERY_GAUGE_QUEUES, NULL, queues_counted, duty);
 }
 

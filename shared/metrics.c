@@ -63,6 +63,7 @@ static const struct {
     {METRICS_LABEL_FAILURE,
      (const char *const[]){"refused", "unavailable", "timeout", "overloaded", "disk_full", NULL}},
     {METRICS_LABEL_POLICY, (const char *const[]){"default", "tenant", "address", "login", "credential", NULL}},
+    {METRICS_LABEL_SEVERITY, (const char *const[]){"info", "warning", "critical", NULL}},
     {METRICS_LABEL_VERDICT, (const char *const[]){"admitted", "refused", NULL}},
 };
 

@@ -19,21 +19,22 @@ struct buf;
  * start (metrics.c). PROCESS is a place that processes have one after the other, and at a reload two at once: 0 is the
  * master, 1 the keeper, then come the workers.
  */
-#define METRICS_LABELS(LABEL)        \
-	LABEL(NONE, "", 1)               \
-	LABEL(PROCESS, "process", 260)   \
-	LABEL(VERSION, "version", 1)     \
-	LABEL(ENDPOINT, "endpoint", 192) \
-	LABEL(STATUS, "status", 4)       \
-	LABEL(STAGE, "stage", 12)        \
-	LABEL(FAMILY, "family", 48)      \
-	LABEL(FAILURE, "reason", 5)      \
-	LABEL(POLICY, "policy", 5)       \
-	LABEL(VERDICT, "verdict", 2)     \
-	LABEL(EVENT, "event", 16)        \
-	LABEL(ROLE, "role", 21)          \
-	LABEL(DUTY, "duty", 64)          \
-	LABEL(COMPONENT, "component", 16)
+#define METRICS_LABELS(LABEL)         \
+	LABEL(NONE, "", 1)                \
+	LABEL(PROCESS, "process", 260)    \
+	LABEL(VERSION, "version", 1)      \
+	LABEL(ENDPOINT, "endpoint", 192)  \
+	LABEL(STATUS, "status", 4)        \
+	LABEL(STAGE, "stage", 12)         \
+	LABEL(FAMILY, "family", 48)       \
+	LABEL(FAILURE, "reason", 5)       \
+	LABEL(POLICY, "policy", 5)        \
+	LABEL(VERDICT, "verdict", 2)      \
+	LABEL(EVENT, "event", 16)         \
+	LABEL(ROLE, "role", 21)           \
+	LABEL(DUTY, "duty", 64)           \
+	LABEL(COMPONENT, "component", 16) \
+	LABEL(SEVERITY, "severity", 3)
 
 enum {
 #define METRICS_MAX(id, name, most) METRICS_MAX_##id = (most),
@@ -62,6 +63,7 @@ enum metrics_policy {
 	METRICS_POLICY_LOGIN,
 	METRICS_POLICY_CREDENTIAL
 };
+enum metrics_severity { METRICS_INFO, METRICS_WARNING, METRICS_CRITICAL };
 enum metrics_verdict { METRICS_ADMITTED, METRICS_TURNED_DOWN };
 
 enum metrics_type { METRICS_TYPE_COUNTER, METRICS_TYPE_GAUGE, METRICS_TYPE_LATEST, METRICS_TYPE_HISTOGRAM };

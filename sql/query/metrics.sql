@@ -222,13 +222,17 @@ WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;
 -- name: gauge_work :one
 -- all tenants: the keeper shows the whole cluster to Prometheus.
 -- How many tasks are leased, up to 10,000, and how old the oldest event is that is not counted yet, of tenants in which
--- something was counted within a day.
+-- something was counted within a day; and how many alerts fire.
 SELECT (SELECT count(*) FROM (SELECT FROM tasks WHERE status = 'processing' LIMIT 10000) t) AS processing,
     coalesce((SELECT (extract(epoch FROM now() - min(e.at)) * 1000000)::int8
         FROM tenant_stats s CROSS JOIN LATERAL (SELECT at FROM events
             WHERE tenant = s.tenant AND (xid, seq) > (s.xid, s.seq) AND at >= coalesce(s.at - interval '1 day', '-infinity')
             ORDER BY xid, seq LIMIT 1) e
-        WHERE s.at IS NULL OR s.at > now() - interval '1 day'), 0) AS event_age_us;
+        WHERE s.at IS NULL OR s.at > now() - interval '1 day'), 0) AS event_age_us,
+    f.info, f.warning, f.critical
+FROM (SELECT count(*) FILTER (WHERE severity = 'info') AS info, count(*) FILTER (WHERE severity = 'warning') AS warning,
+        count(*) FILTER (WHERE severity = 'critical') AS critical
+    FROM alerts WHERE state <> 'resolved' AND state = 'firing') f;
 
 -- macro: GAUGE_READY
 status IN ('pending', 'retrying') AND ready_at IS NOT NULL

@@ -292,6 +292,24 @@ test_gauges_of_queues(void **state UNUSED)
 }
 
 static void
+test_gauges_of_alerts(void **state UNUSED)
+{
+	struct db_answer *answer;
+
+	SQL("DELETE FROM alerts");
+	SQL("INSERT INTO alerts (tenant, id, rule_id, rule, metric, comparison, threshold, subject, severity, labels, state, since)"
+	    " SELECT %s, gen_random_uuid(), gen_random_uuid(), 'r', 'm', '>', 1, 's', severity, '{}', state, now()"
+	    " FROM (VALUES ('warning', 'firing'), ('warning', 'firing'), ('critical', 'firing'), ('critical', 'pending'),"
+	    " ('info', 'resolved')) v(severity, state)",
+	    fixture.tenant);
+	answer = CALL(GAUGE_WORK);
+	EXPECT(answer, 0, "info", "0");
+	EXPECT(answer, 0, "warning", "2");
+	EXPECT(answer, 0, "critical", "1");
+	SQL("DELETE FROM alerts");
+}
+
+static void
 test_gauge_of_uncounted_events(void **state UNUSED)
 {
 	fold_now();
@@ -315,5 +333,6 @@ const struct CMUnitTest metrics_tests[] = {
     TEST(test_facts_of_an_archived_task),
     TEST(test_gauges_of_queues),
     TEST(test_gauge_of_uncounted_events),
+    TEST(test_gauges_of_alerts),
 };
 const int metrics_test_count = ARRAY_LENGTH(metrics_tests);

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """test_metrics.py - /metrics: where it is, what it says, and what a real Prometheus makes of it.
 
-TAP on standard output. Starts a node (TLS, Redis, two workers), loads it a little, kills a worker, reloads; a Prometheus
-with the configuration of contrib/prometheus scrapes it every second, and every expression of the dashboards and alerts is
-evaluated. AGENTD names the program. Needs prometheus with promtool, and redis-server.
+TAP on standard output. Starts a node (TLS, Redis, two workers), loads it a little, kills its workers, reloads; a
+Prometheus with the configuration of contrib/prometheus scrapes it every second, and every expression of the dashboards
+and alerts is evaluated. AGENTD names the program. Needs prometheus with promtool, and redis-server.
 """
 
 import glob
@@ -28,8 +28,8 @@ from own_node import check, until
 
 TREE = os.environ.get("SOURCE_DIR", ".")
 TOKEN = "only-for-this-test-0815"
-LABELS = {"component", "duty", "endpoint", "event", "family", "le", "policy", "process", "reason", "role", "stage",
-          "status", "verdict", "version"}
+LABELS = {"component", "duty", "endpoint", "event", "family", "le", "policy", "process", "reason", "role", "severity",
+          "stage", "status", "verdict", "version"}
 # Expressions that have nothing to show while nothing is wrong.
 EMPTY = {"agentd_duty_failures_total": "no duty fails here", "agentd_backup_": "there is no backup"}
 SERIES = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
@@ -56,7 +56,8 @@ class Scrape:
         """Everything that may never fall: counters, and what histograms are made of."""
         for series, value in self.values.items():
             name = series.split("{")[0]
-            if self.types.get(name) == "counter" or self.types.get(re.sub("_(bucket|sum|count)$", "", name)) == "histogram":
+            family = re.sub("_(bucket|sum|count)$", "", name)
+            if self.types.get(name) == "counter" or self.types.get(family) == "histogram":
                 yield series, value
 
     def sum(self, prefix):
@@ -84,13 +85,16 @@ def scrape(node):
 def test_port(node):
     status, headers, body = ask(node, "/metrics")
     check("the metrics port answers in plain HTTP though the API speaks TLS",
-          (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8"), (status, str(headers)))
-    check("it is what a node is", 'agentd_build_info{version="' in body and "agentd_start_time_seconds " in body, body[:500])
+          (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8"),
+          (status, str(headers)))
+    check("it is what a node is", 'agentd_build_info{version="' in body and "agentd_start_time_seconds " in body,
+          body[:500])
     seen = [ask(node, "/metrics", token=token)[0] for token in (None, "", TOKEN[:-1], TOKEN + "x")]
     check("without the token nobody reads it", seen == [401] * 4, seen)
     seen = [ask(node, path, token=None)[0] for path in ("/livez", "/readyz", "/startupz")]
     check("probes need none", seen == [200] * 3, seen)
-    seen = [ask(node, path)[0] for path in ("/", "/health", "/openapi.json", "/api/v1/tasks", "/metrics/", "/metrics/x")]
+    paths = ("/", "/health", "/openapi.json", "/api/v1/tasks", "/metrics/", "/metrics/x")
+    seen = [ask(node, path)[0] for path in paths]
     check("nothing else is there", seen == [404] * 6, seen)
     seen = [ask(node, "/metrics", method)[0] for method in ("POST", "PUT", "DELETE", "OPTIONS")]
     check("metrics are only read", seen == [404] * 4, seen)
@@ -124,10 +128,11 @@ def test_counts(node):
             node.ask("GET", path, connection=connection)
         connection.close()
     after = scrape(node)
-    for name, prefix, times in (("requests are counted, each once", 'agentd_http_requests_total{endpoint="livez",status="2xx"}', 40),
-                                ("and timed", 'agentd_http_request_duration_seconds_count{endpoint="livez"}', 40),
-                                ("what no endpoint is for is `other`", 'agentd_http_requests_total{endpoint="other",status="4xx"}', 10),
-                                ("the stage that refused is known", 'agentd_http_stage_errors_total{stage="route"}', 10)):
+    for name, prefix, times in (
+            ("requests are counted, each once", 'agentd_http_requests_total{endpoint="livez",status="2xx"}', 40),
+            ("and timed", 'agentd_http_request_duration_seconds_count{endpoint="livez"}', 40),
+            ("what no endpoint is for is `other`", 'agentd_http_requests_total{endpoint="other",status="4xx"}', 10),
+            ("the stage that refused is known", 'agentd_http_stage_errors_total{stage="route"}', 10)):
         check(name, after.sum(prefix) - before.sum(prefix) == times, (before.sum(prefix), after.sum(prefix)))
 
 
@@ -148,7 +153,8 @@ class Load(threading.Thread):
         self.api("POST", "/tasks", [{"role": "sena", "description": "d"} for _ in range(12)])
         self.api("POST", "/tasks", {"role": "nobody's \"role\"\\", "description": "d"})
         self.api("POST", "/tasks", {"role": "가" * 40, "description": "d"})
-        self.api("POST", "/workflows", {"description": "d", "tasks": [{"key": "a", "role": "sena", "description": "d"}]})
+        self.api("POST", "/workflows", {"description": "d",
+                                        "tasks": [{"key": "a", "role": "sena", "description": "d"}]})
         self.api("POST", "/messages", {"from_agent_id": "a", "to_agent_id": "b", "message_type": "m", "content": {}})
         _, leased = self.api("POST", "/tasks/lease", {"roles": ["sena"], "agent_id": "a", "max": 4})
         for at, task in enumerate(leased["tasks"]):
@@ -177,7 +183,8 @@ class Watch(threading.Thread):
 
     def __init__(self, node):
         super().__init__()
-        self.node, self.over, self.highest, self.fallen, self.looks, self.doubles = node, threading.Event(), {}, [], 0, []
+        self.node, self.over, self.looks = node, threading.Event(), 0
+        self.highest, self.fallen, self.doubles = {}, [], []
 
     def run(self):
         while not self.over.is_set():
@@ -209,7 +216,8 @@ def test_kill(node, watch):
     check("what killed and replaced workers counted is still there", not lost, lost[:5])
     workers = [series for series in after.values if series.startswith("agentd_http_connections{")]
     check("places of processes stay two workers", len(workers) == 2, workers)
-    check("no counter fell between two looks, and none was there twice", watch.looks > 5 and not watch.fallen and not watch.doubles,
+    check("no counter fell between two looks, and none was there twice",
+          watch.looks > 5 and not watch.fallen and not watch.doubles,
           (watch.looks, watch.fallen[:5], watch.doubles[:5]))
 
 
@@ -278,7 +286,8 @@ def expressions():
     for path in sorted(glob.glob(f"{TREE}/contrib/grafana/dashboards/*.json")):
         with open(path, encoding="utf-8") as file:
             dashboard = json.load(file)
-        places = [(panel["title"], target["expr"]) for panel in dashboard["panels"] for target in panel.get("targets", ())]
+        places = [(panel["title"], target["expr"]) for panel in dashboard["panels"]
+                  for target in panel.get("targets", ())]
         places += [(note["name"], note["expr"]) for note in dashboard["annotations"]["list"]]
         for title, expression in places:
             yield title, expression.replace("$__rate_interval", "10s").replace("$instance", ".*")
@@ -324,10 +333,11 @@ def test_rules(prometheus):
 
 
 def test_files():
-    for name, command in (("the alerts fire when they should (promtool test rules)", ["test", "rules", "alerts_test.yml"]),
-                          ("the configuration is one (promtool check config)", ["check", "config", "prometheus.yml"])):
-        result = subprocess.run(["promtool", *command], cwd=f"{TREE}/contrib/prometheus", text=True, capture_output=True,
-                                check=False)
+    for name, command in (
+            ("the alerts fire when they should (promtool test rules)", "test rules alerts_test.yml"),
+            ("the configuration is one (promtool check config)", "check config prometheus.yml")):
+        result = subprocess.run(["promtool", *command.split()], cwd=f"{TREE}/contrib/prometheus", text=True,
+                                capture_output=True, check=False)
         check(name, result.returncode == 0, result.stdout + result.stderr)
     with open(f"{TREE}/contrib/prometheus/alerts.yml", encoding="utf-8") as rules, \
             open(f"{TREE}/contrib/prometheus/alerts_test.yml", encoding="utf-8") as tests:
