@@ -13,7 +13,7 @@
 #include "log.h"
 #include "metrics.h"
 
-enum { REST = 5, REST_MOST_US = 5000000, DEADLINE_MS = 30000, BACKOFF_FIRST_MS = 1000, BACKOFF_DOUBLINGS = 5 };
+enum { REST = 5, REST_MOST_US = 5000000, DEADLINE_MS = 30000, BACKOFF_FIRST_MS = 1000, BACKOFF_DOUBLINGS = 5, EASED = 4 };
 
 bool
 keeper_is_leader(const struct keeper *keeper)
@@ -90,6 +90,7 @@ duty_done(struct duty *duty)
 	duty->running = false;
 	duty->failures_in_a_row = duty->failed ? duty->failures_in_a_row + 1 : 0;
 	duty->due_us = now_us + MAX(pause_ms * 1000, duty->rest_us);
+	duty->ease_us = pause_ms * 1000 * (EASED - 1);
 	if (duty->failed)
 		duty->due_us = MAX(duty->due_us, now_us + backoff_us(duty));
 	metrics_add(METRIC_DUTY_RUNS, place_of(duty), 1);
@@ -132,12 +133,25 @@ check_deadline(struct duty *duty, int64_t now_us)
 	duty_fail(duty, why);
 }
 
+/*
+ * Of many nodes one looks often; the others look often enough to cover for one that has just died. Whether this node leads
+ * is asked at the end of the pause: it may have become the leader meanwhile.
+ */
+static bool
+is_due(const struct duty *duty, int64_t now_us)
+{
+	bool leads = keeper_is_leader(duty->keeper);
+
+	if (now_us < duty->due_us || (duty->leader && !leads) || (!duty->always && !db_ready(duty->keeper->db)))
+		return false;
+	return leads || !duty->eased || now_us >= duty->due_us + duty->ease_us;
+}
+
 void
 duty_tick(struct duty *duty, int64_t now_us)
 {
 	if (duty->running)
 		check_deadline(duty, now_us);
-	else if (now_us >= duty->due_us && (duty->always || db_ready(duty->keeper->db)) &&
-	         (!duty->leader || keeper_is_leader(duty->keeper)))
+	else if (is_due(duty, now_us))
 		begin(duty, now_us);
 }

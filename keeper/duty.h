@@ -41,10 +41,12 @@ struct duty {
 	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
 	int64_t deadline_ms; /* a run that takes longer has failed; 0: 30 s */
 	bool leader;         /* only the leader of the cluster does it */
-	bool always;      /* runs without a database too */
+	bool eased;          /* harmless beside others of its kind: who does not lead does it more rarely */
+	bool always;         /* runs without a database too */
 	struct keeper *keeper;
 	struct duty_record *record;
 	int64_t due_us;
+	int64_t ease_us; /* how much later than that, for who does not lead */
 	int64_t began_us;
 	int64_t rest_us;
 	int failures_in_a_row;
