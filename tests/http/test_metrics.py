@@ -202,7 +202,7 @@ class Watch(threading.Thread):
 
 
 def test_kill(node, watch):
-    """kill -9, then a reload: nothing that was counted is lost."""
+    """kill -9, a reload, an upgrade (to the same program): nothing that was counted is lost."""
     before = scrape(node)
     for pid in node.workers():
         os.kill(pid, signal.SIGKILL)
@@ -211,6 +211,8 @@ def test_kill(node, watch):
     check("restarts are counted by process", restarts, scrape(node).text[-1500:])
     node.process.send_signal(signal.SIGHUP)
     check("a new generation serves after a reload", node.logged("a new generation serves"), node.log()[-1000:])
+    node.process.send_signal(signal.SIGUSR2)
+    check("and after an upgrade", node.logged("a new generation serves", 2), node.log()[-1000:])
     after = scrape(node)
     lost = [series for series, value in before.counters() if after.values.get(series, 0) < value]
     check("what killed and replaced workers counted is still there", not lost, lost[:5])
