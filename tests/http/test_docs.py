@@ -90,7 +90,8 @@ def links(text):
 
 
 def links_lead_somewhere():
-    for document in [*DOCUMENTS, "README.ko.md", "docs/README.md"]:
+    operations = [f"docs/operations/{name}" for name in sorted(os.listdir(f"{TREE}/docs/operations"))]
+    for document in [*DOCUMENTS, "README.ko.md", "docs/README.md", "docs/security.md", *operations]:
         wrong = []
         for link in links(read(document)):
             path, _, anchor = link.partition("#")

@@ -19,11 +19,12 @@ trap 'stopping=1' TERM INT
 # call PATH BODY [TRACEPARENT]: sets status (000: no answer), pause (seconds until it may be tried again) and answer.
 call() {
 	local joined=(${3:+-H "traceparent: $3"})
+	: >"$folder/answer"
 	read -r status pause < <(curl -s -m 30 -o "$folder/answer" -w '%{http_code} %header{retry-after}\n' \
 		-H "@$folder/key" -H 'Content-Type: application/json' "${joined[@]}" \
 		--data-binary @- "$AGENTCTL_SERVER/api/v1/$1" <<<"$2")
 	pause=${pause:-1}
-	answer=$(cat "$folder/answer" 2>/dev/null)
+	answer=$(cat "$folder/answer")
 	case $status in 401 | 403)
 		echo "not allowed: $(jq -r .detail <<<"$answer")" >&2
 		exit 1
