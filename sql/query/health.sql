@@ -92,6 +92,7 @@ CASE WHEN c.missed > 0 AND c.held > 0 AND c.health <> 'healthy' THEN
 -- The leader's look at all agents: what changed is recorded. Of those that fell silent with work in hand, the leases end
 -- now, so that keeper_expired finds them; at most 100 a time, and none while the network is the likelier reason: when more
 -- than ten, and more than half of all that beat, are silent at once. A sign of life in between wins, as it prolongs the lease.
+-- Nobody is waited for: who is at work on a row now is looked at the next time.
 WITH looked AS MATERIALIZED (
     SELECT a.tenant, a.agent_id, a.health AS was, s.missed, h.held, q.queued, a.beat_at, a.initialized_at, a.status AS said,
         {AGENT_HEALTH} AS health
@@ -110,10 +111,15 @@ WITH looked AS MATERIALIZED (
         count(*) FILTER (WHERE missed > 0 AND held > 0) > 10
         AND count(*) FILTER (WHERE missed > 0 AND held > 0) * 2 > count(*) FILTER (WHERE missed = 0 OR held > 0) AS all_at_once
     FROM looked WHERE beat_at IS NOT NULL
+), picked AS MATERIALIZED (
+    SELECT l.*
+    FROM (SELECT * FROM looked WHERE was IS DISTINCT FROM health ORDER BY tenant, agent_id LIMIT 1000) l
+        CROSS JOIN LATERAL (SELECT FROM agents WHERE tenant = l.tenant AND agent_id = l.agent_id
+            FOR NO KEY UPDATE SKIP LOCKED OFFSET 0) x
 ), changed AS (
     UPDATE agents a SET health = l.health
-    FROM looked l
-    WHERE a.tenant = l.tenant AND a.agent_id = l.agent_id AND l.was IS DISTINCT FROM l.health
+    FROM picked l
+    WHERE a.tenant = l.tenant AND a.agent_id = l.agent_id
     RETURNING l.*
 ), noted AS (
     INSERT INTO health_records (tenant, id, component, agent_id, status, message, details, recorded_at)
@@ -125,9 +131,10 @@ WITH looked AS MATERIALIZED (
     WHERE c.was IS NOT NULL OR c.health NOT IN ('healthy', 'unknown')
 ), taken AS (
     UPDATE tasks t SET lease_until = now()
-    FROM lost l
-    WHERE @may_take::bool AND NOT (SELECT all_at_once FROM crowd)
-      AND t.tenant = l.tenant AND t.leased_by = l.agent_id AND t.status = 'processing' AND t.lease_until > now()
+    WHERE t.ctid = ANY(ARRAY(SELECT x.tid FROM lost l CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks
+            WHERE tenant = l.tenant AND leased_by = l.agent_id AND status = 'processing' AND lease_until > now()
+            FOR NO KEY UPDATE SKIP LOCKED OFFSET 0) x
+        WHERE @may_take::bool AND NOT (SELECT all_at_once FROM crowd)))
     RETURNING t.tenant, t.leased_by AS agent_id, t.id
 ), counted AS MATERIALIZED (
     SELECT tenant, agent_id, count(*)::int AS leases FROM taken GROUP BY tenant, agent_id

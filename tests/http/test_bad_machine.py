@@ -216,6 +216,34 @@ def recovery(node, token, part, outcome=None):
     return status == 200 and any(not outcome or item["outcome"] == outcome for item in json.loads(text)["items"])
 
 
+def walk(folder, url, proxies):
+    settings = dict(embedded=False, AGENTD_DATABASE_URL=url, AGENTD_WORKERS="1", AGENTD_HEALTH_INTERVAL_S="1",
+                    AGENTD_DB_STATEMENT_TIMEOUT_MS=str(PATIENCE_MS), AGENTD_DB_CONNECT_TIMEOUT_MS=str(PATIENCE_MS))
+    node = own_node.Node(before=("prlimit", f"--nofile={DESCRIPTORS}"), AGENTD_CACHE_BACKEND="redis",
+                         AGENTD_REDIS_URL=f"unix://{folder}/redis/socket", **settings)
+    try:
+        space = address_space(node)
+        token = node.login()
+        descriptors(node, token)
+        bad_redis(node, token, proxies["redis"])
+        bad_postgres(node, token, proxies["postgres"])
+        ended = sum(line["message"] == "process ended unexpectedly" for line in node.lines())
+        check("nothing of this ended a process", ended == 0, ended)
+    finally:
+        status = node.stop()
+    check("the node stops cleanly", status == 0, status)
+    with open(os.environ["AGENTD"], "rb") as program:
+        if b"__asan_init" in program.read():
+            print("# AddressSanitizer reserves more than any limit allows: memory is left out")
+            return
+    node = own_node.Node(before=("prlimit", f"--as={space + MEMORY}"), **settings)
+    try:
+        memory(node, node.login())
+    finally:
+        status = node.stop()
+    check("that one stops cleanly too", status == 0, status)
+
+
 def main():
     if "AGENTD_TEST_DATABASE_URL" not in os.environ:
         os.execvp(f"{TESTS}/with-postgres", [f"{TESTS}/with-postgres", sys.executable, os.path.realpath(__file__)])
@@ -223,35 +251,18 @@ def main():
         os.chmod(folder, 0o755)
         for name in ("postgres", "redis", "server"):
             os.mkdir(f"{folder}/{name}", 0o755)
-        subprocess.run([f"{TESTS}/start-redis", f"{folder}/server"], check=True, env=dict(os.environ, AGENTD_TEST_REDIS_S="120"))
+        subprocess.run([f"{TESTS}/start-redis", f"{folder}/server"], check=True,
+                       env=dict(os.environ, AGENTD_TEST_REDIS_S="120"))
         url, cluster = server_url(f"{folder}/postgres", "bad_machine")
-        postgres = BadProxy(f"{folder}/postgres/.s.PGSQL.5432", f"{cluster}/.s.PGSQL.5432")
-        redis = BadProxy(f"{folder}/redis/socket", f"{folder}/server/socket")
-        settings = dict(embedded=False, AGENTD_DATABASE_URL=url, AGENTD_WORKERS="1", AGENTD_HEALTH_INTERVAL_S="1",
-                        AGENTD_DB_STATEMENT_TIMEOUT_MS=str(PATIENCE_MS), AGENTD_DB_CONNECT_TIMEOUT_MS=str(PATIENCE_MS))
-        node = own_node.Node(before=("prlimit", f"--nofile={DESCRIPTORS}"), AGENTD_CACHE_BACKEND="redis",
-                             AGENTD_REDIS_URL=f"unix://{folder}/redis/socket", **settings)
+        proxies = {"postgres": BadProxy(f"{folder}/postgres/.s.PGSQL.5432", f"{cluster}/.s.PGSQL.5432"),
+                   "redis": BadProxy(f"{folder}/redis/socket", f"{folder}/server/socket")}
         try:
-            space = address_space(node)
-            token = node.login()
-            descriptors(node, token)
-            bad_redis(node, token, redis)
-            bad_postgres(node, token, postgres)
-            ended = sum(line["message"] == "process ended unexpectedly" for line in node.lines())
-            check("nothing of this ended a process", ended == 0, ended)
+            walk(folder, url, proxies)
         finally:
-            status = node.stop()
-        check("the node stops cleanly", status == 0, status)
-        node = own_node.Node(before=("prlimit", f"--as={space + MEMORY}"), **settings)
-        try:
-            memory(node, node.login())
-        finally:
-            status = node.stop()
-            postgres.close()
-            redis.close()
+            for proxy in proxies.values():
+                proxy.close()
             with open(f"{folder}/server/pid", encoding="ascii") as pid:
                 os.kill(int(pid.read()), signal.SIGKILL)
-        check("the node stops cleanly", status == 0, status)
     return own_node.finish()
 
 
