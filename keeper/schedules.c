@@ -16,6 +16,7 @@
 #include "duty.h"
 #include "health.h"
 #include "log.h"
+#include "trace.h"
 #include "uuid.h"
 #include "zone.h"
 
@@ -197,6 +198,7 @@ fire(struct firing *firing)
 	missed = walk(firing, &start);
 	uuid_new(workflow_id);
 	uuid_new(base);
+	trace_mark(base, false);
 	set_which(firing, values, QUERY_SCHEDULE_FIRE);
 	set_int(firing, values, QUERY_SCHEDULE_FIRE, "missed", missed);
 	set(values, QUERY_SCHEDULE_FIRE, "start", start ? SLICE("true") : SLICE("false"));

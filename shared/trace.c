@@ -131,6 +131,14 @@ trace_id_write(const struct trace *trace, char out[TRACE_ID_TEXT + 1])
 	out[TRACE_ID_TEXT] = '\0';
 }
 
+void
+trace_mark(char *id, bool traced)
+{
+	enum { LOW_DIGIT_OF_BYTE_13 = 31 };
+
+	id[LOW_DIGIT_OF_BYTE_13] = "0123456789abcdef"[(digit(id[LOW_DIGIT_OF_BYTE_13]) & 14) | (traced ? 1 : 0)];
+}
+
 static bool
 is_key_part(struct slice part, size_t most)
 {

@@ -37,6 +37,11 @@ struct slice trace_write(const struct trace *trace, const uint8_t span[TRACE_SPA
 /* The id in hexadecimal digits, with a NUL. */
 void trace_id_write(const struct trace *trace, char out[TRACE_ID_TEXT + 1]);
 void trace_new_span(uint8_t span_r[TRACE_SPAN_SIZE]);
+/*
+ * Makes the id of a task, in its text form, say whether the task may have a trace: bit 0 of its byte 13, which all
+ * tasks of a plan share. task_lease.sql looks for the trace of no other.
+ */
+void trace_mark(char *id, bool traced);
 /* True for a tracestate that may be passed on: a list of key=value, 512 bytes and 32 members at most. */
 MUST_CHECK bool trace_state_is_valid(struct slice tracestate);
 

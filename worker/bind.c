@@ -1,6 +1,7 @@
 /* bind.c - see bind.h. */
 #include "bind.h"
 #include "ask.h"
+#include "trace.h"
 #include "tracing.h"
 #include "uuid.h"
 
@@ -110,12 +111,14 @@ bind_init(void)
 	}
 }
 
+/* Whatever it is for: of a task, and of the base of a plan, it says whether there is a trace. */
 static struct slice
-new_id(struct arena *arena)
+new_id(struct request *request)
 {
-	char *id = arena_alloc(arena, UUID_TEXT_SIZE);
+	char *id = arena_alloc(&request->arena, UUID_TEXT_SIZE);
 
 	uuid_new(id);
+	trace_mark(id, request->context.trace.present);
 	return (struct slice){id, UUID_TEXT_SIZE - 1};
 }
 
@@ -148,7 +151,7 @@ value_of(struct request *request, struct call *call, const struct binding *bindi
 	case SOURCE_REQUEST_ID:
 		return request->id;
 	case SOURCE_NEW_ID:
-		return new_id(&request->arena);
+		return new_id(request);
 	case SOURCE_ALL_KEYS:
 		return who->perms & 1u << PERM_KEY_MANAGE ? SLICE("true") : SLICE("false");
 	case SOURCE_ONLY_KEY:

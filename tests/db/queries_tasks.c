@@ -2,6 +2,7 @@
 #include "base.h"
 
 #include "queries.h"
+#include "trace.h"
 
 static void
 test_task_create_keeps_what_was_said(void **state UNUSED)
@@ -271,11 +272,20 @@ test_keeper_expired_finds_silent_holders(void **state UNUSED)
 	EXPECT(lease_one("sena"), 0, "attempt", "2");
 }
 
+static const char *
+marked_id(void)
+{
+	char *id = (char *)(uintptr_t)new_id();
+
+	trace_mark(id, true);
+	return id;
+}
+
 /* The four statements that make tasks keep the trace, every statement that leases hands it out, a week is enough. */
 static void
 test_traces_go_with_their_tasks(void **state UNUSED)
 {
-	const char *plain = make_task("sena", "9"), *traced = new_id(), *special = new_id();
+	const char *plain = make_task("sena", "9"), *traced = marked_id(), *special = marked_id();
 	const char *begin = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", *held;
 	struct db_answer *lease;
 

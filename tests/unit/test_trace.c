@@ -138,6 +138,21 @@ test_states(UNUSED void **state)
 	assert_false(trace_state_is_valid((struct slice){longest, TRACE_STATE_MAX + 1}));
 }
 
+static void
+test_mark(UNUSED void **state)
+{
+	char id[] = "01a20805-9679-7527-a756-8563a024ed8a", odd[] = "01a20805-9679-7527-a756-8563a02fed8a";
+
+	trace_mark(id, true);
+	assert_string_equal(id, "01a20805-9679-7527-a756-8563a025ed8a");
+	trace_mark(id, true);
+	assert_string_equal(id, "01a20805-9679-7527-a756-8563a025ed8a");
+	trace_mark(id, false);
+	assert_string_equal(id, "01a20805-9679-7527-a756-8563a024ed8a");
+	trace_mark(odd, false);
+	assert_string_equal(odd, "01a20805-9679-7527-a756-8563a02eed8a");
+}
+
 /* Whatever is read reads back as itself; a byte beyond the end is never looked at (ASAN sees it). */
 static void
 test_random_bytes(UNUSED void **state)
@@ -171,6 +186,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_good_one),   cmocka_unit_test(test_versions), cmocka_unit_test(test_refused),
 	    cmocka_unit_test(test_begun_here), cmocka_unit_test(test_states),   cmocka_unit_test(test_random_bytes),
+	    cmocka_unit_test(test_mark),
 	};
 
 	return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
