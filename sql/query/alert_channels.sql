@@ -6,7 +6,8 @@ c.created_at, c.updated_at
 -- end
 
 -- macro: CHANNEL_AUDIT
-json_build_object('name', c.name, 'type', c.type, 'url', c.url, 'min_severity', c.min_severity, 'active', c.active)
+-- The path of a URL is often a secret of its receiver.
+json_build_object('name', c.name, 'type', c.type, 'host', split_part(c.url, '/', 3), 'url', agentd_digest(to_json(c.url)), 'min_severity', c.min_severity, 'active', c.active)
 -- end
 
 -- macro: DELIVERY_COLUMNS

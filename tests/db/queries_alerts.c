@@ -286,6 +286,11 @@ test_alert_channels_change_and_go(void **state UNUSED)
 	EXPECT(CALL(ALERT_CHANNEL_PATCH, BY_ADMIN, "id", id, "url", "https://b/", "active", "false"), 0, "url",
 	       "https://b/");
 	EXPECT_SQL("6", "SELECT count(*) FROM alert_deliveries WHERE tenant = %s AND status = 'failed'", fixture.tenant);
+	EXPECT_SQL(
+	    "b",
+	    "SELECT after ->> 'host' FROM audit_log WHERE tenant = %s AND action = 'alert_channel.update' AND after::text"
+	    " NOT LIKE '%%https%%'",
+	    fixture.tenant);
 	assert_int_equal(CALL(ALERT_CHANNEL_LIST, "limit", "5", "name", "one")->rows, 1);
 	EXPECT(CALL(ALERT_CHANNEL_DELETE, BY_ADMIN, "id", id), 0, "id", id);
 	EXPECT_SQL("0", "SELECT count(*) FROM alert_deliveries WHERE tenant = %s", fixture.tenant);
