@@ -8,7 +8,7 @@
 
 enum { CONNECT_WAIT_S = 30 };
 
-/* "agentd" in ASCII: the key of the advisory lock under which schemas change. */
+/* A number of our own: the key of the advisory lock under which schemas change; those that follow it are of backups. */
 static const char lock_sql[] = "SET lock_timeout = '120s'; SELECT pg_advisory_lock(107083807650916)";
 
 static const char versions_sql[] =

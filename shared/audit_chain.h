@@ -68,6 +68,8 @@ struct audit_reader {
 	bool ended;  /* the head came */
 	bool found;  /* something is wrong */
 	int64_t n;   /* of the last row */
+	int64_t promised_n; /* how many rows there were, by a checkpoint */
+	char promised_at[40];
 	uint8_t hash[CRYPTO_SHA256_SIZE];
 	int64_t rows;
 	int64_t checkpoints;  /* that were signed with a known key and fit */

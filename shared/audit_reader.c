@@ -101,11 +101,22 @@ take_checkpoint(struct audit_reader *reader, const struct audit_record *record)
 		                         "the rows up to %lld are not those that the checkpoint of %.*s was made of: the chain "
 		                         "was written anew",
 		                         (long long)record->n, SLICE_ARG(record->at));
-	if (record->n > reader->n)
-		return audit_reader_find(reader, reader->n + 1,
-		                         "the log ends at row %lld, but had %lld rows on %.*s: its end was cut off",
-		                         (long long)reader->n, (long long)record->n, SLICE_ARG(record->at));
+	/* Rows may still follow: then some are missing before them, and if not, the end is. */
+	if (record->n > MAX(reader->n, reader->promised_n)) {
+		reader->promised_n = record->n;
+		snprintf(reader->promised_at, sizeof(reader->promised_at), "%.*s", SLICE_ARG(record->at));
+	}
 	return true;
+}
+
+/* No row follows any more. */
+static bool
+has_all_promised(struct audit_reader *reader)
+{
+	return reader->promised_n <= reader->n ||
+	       audit_reader_find(reader, reader->n + 1,
+	                         "the log ends at row %lld, but had %lld rows on %s: its end was cut off",
+	                         (long long)reader->n, (long long)reader->promised_n, reader->promised_at);
 }
 
 static bool
@@ -119,7 +130,7 @@ take_head(struct audit_reader *reader, const struct audit_record *record)
 		    "head was put back",
 		    (long long)(record->n + 1), (long long)record->n);
 	/* Nothing was sealed yet: there is nothing to sign. */
-	return record->n == 0 || take_checkpoint(reader, record);
+	return (record->n == 0 || take_checkpoint(reader, record)) && has_all_promised(reader);
 }
 
 /* In the middle it is the beginning of a further part, and has to fit. */
@@ -165,6 +176,8 @@ audit_reader_take(struct audit_reader *reader, const struct audit_record *record
 bool
 audit_reader_end(struct audit_reader *reader)
 {
+	if (!reader->found && !has_all_promised(reader))
+		return false;
 	if (!reader->found && !reader->ended)
 		return audit_reader_find(reader, reader->n + 1, "the head is missing: the log may have gone on after row %lld",
 		                         (long long)reader->n);
