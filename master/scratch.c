@@ -174,8 +174,11 @@ scratch_drop(struct scratch *scratch)
 		drop_beside(scratch);
 	if (scratch->folder)
 		nftw(scratch->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(scratch->embedded.bin);
+	free(scratch->embedded.data);
+	free(scratch->embedded.socket);
+	free(scratch->embedded.url);
 	free(scratch->folder);
 	free(scratch->url);
-	scratch->folder = scratch->url = NULL;
-	scratch->beside = NULL;
+	*scratch = (struct scratch){0};
 }
