@@ -1,7 +1,7 @@
 /*
  * db_connection.c - one PostgreSQL connection in pipeline mode on the event loop.
  *
- * connection_move() is the only place where a connection's state changes. Executions are answered in the order in which
+ * db_connection_move() is the only place where a connection's state changes. Executions are answered in the order in which
  * they were sent; each ends with its sync. When anything is wrong with the connection, every execution on it ends as
  * unavailable and a new connection is made after a pause that grows.
  */
@@ -16,8 +16,8 @@
 
 static void on_socket(evutil_socket_t fd, short what, void *arg);
 
-static void
-watch(struct db_connection *connection, short what)
+void
+db_connection_watch(struct db_connection *connection, short what)
 {
 	if (connection->event && connection->watched == what)
 		return;
@@ -30,8 +30,8 @@ watch(struct db_connection *connection, short what)
 	connection->watched = what;
 }
 
-static void
-connection_move(struct db_connection *connection, enum db_connection_state state)
+void
+db_connection_move(struct db_connection *connection, enum db_connection_state state)
 {
 	int64_t now_us = clock_steady_us();
 
@@ -56,9 +56,8 @@ fail_executions(struct db_connection *connection, enum db_status status)
 	}
 }
 
-/* Gives the connection up; why goes to the log, and the next attempt is set. */
-static void
-connection_lose(struct db_connection *connection, enum db_status status, const char *why)
+void
+db_connection_lose(struct db_connection *connection, enum db_status status, const char *why)
 {
 	struct db *db = connection->db;
 	uint32_t jitter;
@@ -76,7 +75,7 @@ connection_lose(struct db_connection *connection, enum db_status status, const c
 	connection->conn = NULL;
 	connection->open = NULL;
 	connection->tenants.len = 0;
-	connection_move(connection, DB_CONNECTION_DOWN);
+	db_connection_move(connection, DB_CONNECTION_DOWN);
 	crypto_random(&jitter, sizeof(jitter));
 	connection->retry_us = clock_steady_us() + connection->backoff_ms * (int64_t)(500 + jitter % 500);
 	connection->backoff_ms = MIN(connection->backoff_ms * 2, DB_BACKOFF_MAX_MS);
@@ -85,134 +84,14 @@ connection_lose(struct db_connection *connection, enum db_status status, const c
 }
 
 void
-db_connection_start(struct db_connection *connection)
-{
-	/* What comes later wins, and an empty value does not count. */
-	const char *keywords[] = {"dbname", "application_name", "client_encoding", "host", "hostaddr", "port", NULL};
-	const char *values[] = {connection->db->url, connection->db->application_name, "UTF8", NULL, NULL, NULL, NULL};
-	struct db_hosts hosts;
-
-	db_hosts_turn(connection->db->url, connection->db->first_host, &hosts);
-	values[3] = hosts.host;
-	values[4] = hosts.hostaddr;
-	values[5] = hosts.port;
-	connection->conn = PQconnectStartParams(keywords, values, 1);
-	db_hosts_clear(&hosts);
-	INVARIANT(connection->conn);
-	connection_move(connection, DB_CONNECTION_CONNECTING);
-	if (PQstatus(connection->conn) == CONNECTION_BAD) {
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
-		return;
-	}
-	watch(connection, EV_WRITE);
-}
-
-static void
-ignore_notice(void *arg, const char *message)
-{
-	(void)arg;
-	log_debug("database", "notice", LOG_TEXT("text", message));
-}
-
-/*
- * Settings of the session, or, where the session is not ours (unnamed statements), of each transaction. Plans are generic
- * and stay on indexes: they must not depend on statistics that are stale or absent.
- */
-static bool
-send_settings(struct db_connection *connection, const char *tenants)
-{
-	static const char settings[] =
-	    "SELECT set_config('plan_cache_mode', 'force_generic_plan', $3), set_config('jit', 'off', $3),"
-	    " set_config('enable_seqscan', 'off', $3), set_config('enable_mergejoin', 'off', $3),"
-	    " set_config('enable_hashagg', 'off', $3), set_config('enable_memoize', 'off', $3),"
-	    " set_config('TimeZone', 'UTC', $3), set_config('DateStyle', 'ISO', $3),"
-	    " set_config('synchronous_commit', 'on', $3), set_config('statement_timeout', $1, $3),"
-	    " set_config('idle_in_transaction_session_timeout', '60s', $3), set_config('search_path', $2, $3),"
-	    " set_config('agentd.tenants', $4, $3)";
-	const struct db_options *options = &connection->db->options;
-	char timeout[16];
-	const char *values[] = {timeout, options->test_clock ? "agentd_test, pg_catalog, public" : "public",
-	                        options->pooled ? "true" : "false", tenants};
-
-	/* PostgreSQL gives up first, so that its connection can be kept. */
-	snprintf(timeout, sizeof(timeout), "%d", options->statement_timeout_ms * 9 / 10);
-	return PQsendQueryParams(connection->conn, settings, 4, NULL, values, NULL, NULL, 0);
-}
-
-static bool
-send_listen(struct db_connection *connection)
-{
-	char text[80];
-
-	if (!connection->db->options.listen || connection != connection->db->connections)
-		return true;
-	snprintf(text, sizeof(text), "LISTEN %s", connection->db->options.listen);
-	return PQsendQueryParams(connection->conn, text, 0, NULL, NULL, NULL, NULL, 0);
-}
-
-static bool
-send_prepares(struct db_connection *connection)
-{
-	char name[16];
-
-	for (int query = 0; !connection->db->options.pooled && query < QUERY_COUNT; query++)
-		for (int i = 0; i < query_table[query].statement_count; i++) {
-			snprintf(name, sizeof(name), "q%d_%d", query, i);
-			if (!PQsendPrepare(connection->conn, name, query_table[query].statements[i].sql, 0, NULL))
-				return false;
-		}
-	return PQsendPrepare(connection->conn, "tenants", "SELECT set_config('agentd.tenants', $1, false)", 0, NULL);
-}
-
-static void
-prepare(struct db_connection *connection)
-{
-	struct db_execution *setup = db_execution_new(-1);
-	const char *tenants = connection->db->options.all_tenants ? "*" : "{}";
-
-	PQsetNoticeProcessor(connection->conn, ignore_notice, NULL);
-	TAILQ_INSERT_TAIL(&connection->executions, setup, entry);
-	connection->depth++;
-	connection_move(connection, DB_CONNECTION_PREPARING);
-	setup->deadline_us = connection->deadline_us;
-	if (PQsetnonblocking(connection->conn, 1) != 0 || !PQenterPipelineMode(connection->conn) ||
-	    !send_settings(connection, tenants) || !send_listen(connection) || !send_prepares(connection) || !PQpipelineSync(connection->conn)) {
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
-		return;
-	}
-	db_connection_flush(connection);
-}
-
-static void
-continue_connecting(struct db_connection *connection)
-{
-	/* The socket may change from step to step (several addresses), so the event is made anew. */
-	event_free(connection->event);
-	connection->event = NULL;
-	switch (PQconnectPoll(connection->conn)) {
-	case PGRES_POLLING_READING:
-		watch(connection, EV_READ);
-		break;
-	case PGRES_POLLING_WRITING:
-		watch(connection, EV_WRITE);
-		break;
-	case PGRES_POLLING_OK:
-		prepare(connection);
-		break;
-	default:
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
-	}
-}
-
-void
 db_connection_flush(struct db_connection *connection)
 {
 	int left = PQflush(connection->conn);
 
 	if (left < 0)
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 	else
-		watch(connection, left ? EV_READ | EV_WRITE : EV_READ);
+		db_connection_watch(connection, left ? EV_READ | EV_WRITE : EV_READ);
 }
 
 static void
@@ -241,7 +120,7 @@ finish_oldest(struct db_connection *connection)
 		char why[400];
 		snprintf(why, sizeof(why), "%s%s%s", preparing ? "the statements of this agentd do not fit the database: " : "",
 		         execution->message, preparing ? " (has it been migrated?)" : "");
-		connection_lose(connection, DB_UNAVAILABLE, why);
+		db_connection_lose(connection, DB_UNAVAILABLE, why);
 		return false;
 	}
 	TAILQ_REMOVE(&connection->executions, execution, entry);
@@ -249,7 +128,7 @@ finish_oldest(struct db_connection *connection)
 	if (execution->query < 0) {
 		db_execution_free(execution);
 		if (connection->state == DB_CONNECTION_PREPARING)
-			connection_move(connection, DB_CONNECTION_UP);
+			db_connection_move(connection, DB_CONNECTION_UP);
 		db_wake(connection->db);
 	} else {
 		db_finished(connection->db, execution, execution->message ? DB_FAILED : DB_OK);
@@ -326,7 +205,7 @@ take_rows(struct db_connection *connection, struct db_execution *execution, PGre
 	if (connection->open != execution || execution->results < results_before_step(connection, execution) ||
 	    step_open(connection))
 		return true;
-	connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 	return false;
 }
 
@@ -338,7 +217,7 @@ take_error(struct db_connection *connection, struct db_execution *execution, PGr
 	PQclear(result);
 	if (!execution || connection->open != execution || close_open(connection))
 		return true;
-	connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+	db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 	return false;
 }
 
@@ -380,7 +259,7 @@ static void
 read_results(struct db_connection *connection)
 {
 	if (!PQconsumeInput(connection->conn)) {
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 		return;
 	}
 	while (!TAILQ_EMPTY(&connection->executions) && !PQisBusy(connection->conn)) {
@@ -393,7 +272,7 @@ read_results(struct db_connection *connection)
 			return;
 	}
 	if (PQstatus(connection->conn) == CONNECTION_BAD)
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 	else
 		hear(connection);
 }
@@ -405,7 +284,7 @@ on_socket(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if (connection->state == DB_CONNECTION_CONNECTING) {
-		continue_connecting(connection);
+		db_connection_continue(connection);
 		return;
 	}
 	if (what & EV_READ)
@@ -444,7 +323,7 @@ send_scope(struct db_connection *connection, const struct db_execution *executio
 	if (!db->options.all_tenants)
 		db_tenants_write(execution, &db->tenants);
 	if (db->options.pooled)
-		return send_settings(connection, db->options.all_tenants ? "*" : db->tenants.data);
+		return db_connection_settings(connection, db->options.all_tenants ? "*" : db->tenants.data);
 	return db->options.all_tenants || send_tenants(connection, execution);
 }
 
@@ -463,7 +342,7 @@ db_connection_send(struct db_connection *connection, struct db_execution *execut
 	/* Without a sync the transaction stays open; the flush brings its rows. */
 	sent = sent && (execution->then ? PQsendFlushRequest(connection->conn) : PQpipelineSync(connection->conn));
 	if (!sent)
-		connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
+		db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
 }
 
 /* Nothing comes from that host any more: others are tried first from now on. */
@@ -486,11 +365,11 @@ db_connection_tick(struct db_connection *connection, int64_t now_us)
 	} else if (connection->state != DB_CONNECTION_UP) {
 		if (now_us >= connection->deadline_us) {
 			leave_host(connection);
-			connection_lose(connection, DB_UNAVAILABLE, "PostgreSQL did not answer in time");
+			db_connection_lose(connection, DB_UNAVAILABLE, "PostgreSQL did not answer in time");
 		}
 	} else if (oldest && now_us >= oldest->deadline_us) {
 		leave_host(connection);
-		connection_lose(connection, DB_TIMEOUT, "a statement got no answer in time");
+		db_connection_lose(connection, DB_TIMEOUT, "a statement got no answer in time");
 	}
 }
 
@@ -499,7 +378,7 @@ db_connection_reset(struct db_connection *connection, const char *why)
 {
 	connection->backoff_ms = DB_BACKOFF_MIN_MS;
 	if (connection->state != DB_CONNECTION_DOWN)
-		connection_lose(connection, DB_UNAVAILABLE, why);
+		db_connection_lose(connection, DB_UNAVAILABLE, why);
 	connection->retry_us = clock_steady_us();
 }
 

@@ -129,8 +129,20 @@ struct db_call *db_queue_take_surplus(struct db *db, int lane);
 /* A call that has waited too long, or NULL. */
 struct db_call *db_queue_take_due(struct db *db, int lane, int64_t due_us);
 
-/* db_connection.c */
+/* db_connect.c */
 void db_connection_start(struct db_connection *connection);
+/* The socket of a connection that is being made is ready: the next step. */
+void db_connection_continue(struct db_connection *connection);
+/* Sends the settings of the session, or, behind a pooler, of the transaction. */
+MUST_CHECK bool db_connection_settings(struct db_connection *connection, const char *tenants);
+
+/* db_connection.c */
+/* Has the loop look at its socket for these events. */
+void db_connection_watch(struct db_connection *connection, short what);
+/* The only place where the state changes. */
+void db_connection_move(struct db_connection *connection, enum db_connection_state state);
+/* Gives it up: why goes to the log, its executions end with the status, and the next attempt is set. */
+void db_connection_lose(struct db_connection *connection, enum db_status status, const char *why);
 void db_connection_free(struct db_connection *connection);
 /* Gives it up if it is being made or is up, and makes the next one as soon as possible. */
 void db_connection_reset(struct db_connection *connection, const char *why);
@@ -140,10 +152,15 @@ void db_connection_tick(struct db_connection *connection, int64_t now_us);
 void db_connection_send(struct db_connection *connection, struct db_execution *execution);
 void db_connection_flush(struct db_connection *connection);
 
-/* db.c: an execution has ended, well or badly; takes it over. */
+/* db_answer.c: an execution has ended, well or badly; takes it over. */
 void db_finished(struct db *db, struct db_execution *execution, enum db_status status);
 /* The rows of an execution that is still open go to the steps of its calls. */
 void db_step(struct db *db, struct db_execution *execution);
+/* Ends a call that gets no rows; execution may be NULL: it never was in one. */
+void db_answer_without_rows(struct db *db, struct db_call *call, enum db_status status,
+                            const struct db_execution *execution);
+
+/* db.c */
 struct db_execution *db_execution_new(int lane);
 void db_execution_free(struct db_execution *execution);
 void db_wake(struct db *db);
