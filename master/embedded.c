@@ -142,6 +142,32 @@ embedded_url(const char *folder)
 	return url.data;
 }
 
+/* The programs that made the cluster, if there is one: newer ones refuse its files. False: they are not here, said so. */
+static bool
+find_own_bin(struct embedded *embedded)
+{
+	char version[16], bin[sizeof("/usr/lib/postgresql//bin") + sizeof(version)];
+
+	if (*embedded->config->postgres_bin_dir || !state_read(embedded->data, "PG_VERSION", version, sizeof(version)) ||
+	    version[strspn(version, "0123456789")])
+		return true;
+	snprintf(bin, sizeof(bin), "/usr/lib/postgresql/%s/bin", version);
+	if (has_programs(bin)) {
+		free(embedded->bin);
+		embedded->bin = mem_string(bin);
+		return true;
+	}
+	/* Where versions have no folders of their own, what is in PATH may be the right one. */
+	if (strncmp(embedded->bin, "/usr/lib/postgresql/", strlen("/usr/lib/postgresql/")) != 0)
+		return true;
+	fprintf(stderr,
+	        "agentd: the embedded database in %s was made by PostgreSQL %s, whose programs are not here.\n"
+	        "agentd: install the Debian package postgresql-%s again; to move to a newer version, `agentd backup FILE`\n"
+	        "agentd: with the old one, then `agentd restore FILE` into a new AGENTD_STATE_DIR.\n",
+	        embedded->data, version, version);
+	return false;
+}
+
 bool
 embedded_find(const struct config *config, const char *folder, const struct state_user *user,
               struct embedded *embedded_r)
@@ -152,7 +178,7 @@ embedded_find(const struct config *config, const char *folder, const struct stat
 	embedded_r->data = join(folder, "/pg");
 	embedded_r->socket = socket_folder(folder);
 	embedded_r->url = embedded_url(folder);
-	return true;
+	return find_own_bin(embedded_r);
 }
 
 static void

@@ -73,5 +73,12 @@ is "all is handed over" "$(owned_by_others)" 0
 is "functions too" "$(sql agentd "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proowner <> 'agentd_server'::regrole")" 0
 is "what was there is there" "$(sql agentd_server "SELECT count(*) FROM users")" 1
 stop
+
+# A machine got newer programs, and the ones that made the cluster are gone: they would not take its files.
+mkdir "$work/old" "$work/old/pg" && echo 9 >"$work/old/pg/PG_VERSION"
+said=$(env AGENTD_ENV=testing AGENTD_STATE_DIR="$work/old" AGENTD_PORT=0 ${AGENTD_USER_SETTING:+AGENTD_USER=$AGENTD_USER_SETTING} \
+	timeout 20 "$AGENTD" --embedded 2>&1)
+is "a cluster of a version that is not here is left alone" "$?" 1
+is "and its programs are asked for" "$(grep -c 'made by PostgreSQL 9, whose programs are not here' <<<"$said")" 1
 echo "1..$count"
 [ "$failed" = 0 ]
