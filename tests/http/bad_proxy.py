@@ -54,11 +54,14 @@ class BadProxy:
         far.close()
 
     async def _down(self, reader, near, far):
+        silent = False
         try:
             while data := await reader.read(65536):
                 if self.mode == "delay":
                     await asyncio.sleep(self.seconds)
-                if self.mode == "silent":
+                # For good: a stream has no holes, what comes later would be taken for what is missing.
+                silent = silent or self.mode == "silent"
+                if silent:
                     continue
                 if self.mode == "rubbish":
                     data = os.urandom(len(data))
