@@ -211,7 +211,7 @@ otlp_header(const char **rest, char *out, size_t size, bool *wrong_r)
 	length += 2;
 	for (at += name + 1; *at && *at != ','; at++) {
 		int high = *at == '%' ? hex_digit(at[1]) : 0, low = *at == '%' && high >= 0 ? hex_digit(at[2]) : 0;
-		char c = (char)(*at == '%' ? high << 4 | low : *at);
+		char c = (char)(*at == '%' ? high * 16 + low : *at);
 
 		/* No line end, nor anything else that would make another header of it. */
 		if (high < 0 || low < 0 || c < 0x20 || c == 0x7f || length + 2 > size)

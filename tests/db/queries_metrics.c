@@ -18,10 +18,10 @@ static void
 fold_now(void)
 {
 	static struct config config = {.keeper_interval_ms = 500};
-	struct heritage heritage = {.config = &config};
+	static struct duty_board board;
+	struct heritage heritage = {.config = &config, .duties = &board};
 	struct keeper keeper = {.heritage = &heritage, .db = fixture.db};
-	struct duty_record record = {.name = "fold"};
-	struct duty duty = {.name = "fold", .keeper = &keeper, .record = &record};
+	struct duty duty = {.name = "fold", .keeper = &keeper, .record = &board.records[0]};
 
 	do {
 		duty.running = true;
