@@ -83,7 +83,8 @@ backoff_us(const struct duty *duty)
 void
 duty_done(struct duty *duty)
 {
-	int64_t pause_ms = duty->pause_ms ? duty->pause_ms : duty->keeper->heritage->config->keeper_interval_ms;
+	int64_t interval_ms = duty->keeper->heritage->config->keeper_interval_ms;
+	int64_t pause_ms = duty->pause_ms ? duty->pause_ms : interval_ms * MAX(duty->intervals, 1);
 	int64_t now_us = clock_steady_us(), took_us = now_us - duty->began_us;
 	struct duty_record *record = duty->record;
 

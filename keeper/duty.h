@@ -39,6 +39,7 @@ struct duty {
 	/* Starts one run; calls duty_done() when it is over. */
 	void (*run)(struct keeper *keeper, struct duty *duty);
 	int64_t pause_ms; /* between two runs; 0: the setting KEEPER_INTERVAL_MS */
+	int intervals;    /* or so many times that setting; 0: once */
 	int64_t deadline_ms; /* a run that takes longer has failed; 0: 30 s */
 	bool leader;         /* only the leader of the cluster does it */
 	bool eased;          /* harmless beside others of its kind: who does not lead does it more rarely */

@@ -20,7 +20,7 @@
 
 #include <sys/queue.h>
 
-enum { TAKEN_MAX = 32, HOLD_MORE_S = 30, ANSWER_MAX = 200, GONE = 410, PAUSE_MS = 500 };
+enum { TAKEN_MAX = 32, HOLD_MORE_S = 30, ANSWER_MAX = 200, GONE = 410, PAUSE_MS = 2000 };
 
 /* One message on its way to one channel. */
 struct sending {

@@ -66,6 +66,8 @@ agent_got(struct agent *agent)
 {
 	struct fleet *fleet = agent->fleet;
 	const char *due = client_find(agent->client.body, "due at ");
+	/* Read now: what answers is written where this stands. */
+	int64_t due_us = due ? strtoll(due + strlen("due at "), NULL, 10) : 0;
 
 	if (client_settle(&agent->client, true) == 0) {
 		fleet->empty++;
@@ -75,7 +77,7 @@ agent_got(struct agent *agent)
 	if (!due)
 		client_die("a task does not say when it was due");
 	fleet->leased++;
-	latency_add(&fleet->latency, clock_steady_us() - strtoll(due + strlen("due at "), NULL, 10));
+	latency_add(&fleet->latency, clock_steady_us() - due_us);
 }
 
 static void
