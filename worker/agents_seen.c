@@ -5,7 +5,7 @@
 
 #include <uthash.h>
 
-enum { SEEN_MAX = 50000, KEEP_US = 60000000, PLAIN_US = 2000000, ASK_US = 500000, APART_US = 300000, TOGETHER_US = 5000 };
+enum { SEEN_MAX = 50000, KEEP_US = 60000000, PLAIN_US = 2000000, ASK_US = 500000 };
 
 struct agent {
 	char tenant[24];
@@ -22,7 +22,6 @@ struct agent {
 struct agents_seen {
 	struct db *db;
 	struct agent *agents;
-	int64_t at_once_us; /* when somebody was last asked about at once */
 };
 
 struct agents_seen *
@@ -92,20 +91,6 @@ send_note(struct agents_seen *seen, struct agent *agent)
 	aside_send(seen->db, QUERY_AGENT_SEEN, agent->values, flushed, seen);
 }
 
-/*
- * Until it is known to be plain all its leases take the longer way, so that is asked at once: for who comes at the same
- * moment in one statement, and not more often than three times a second. The others are asked about with the next flush.
- */
-static bool
-may_ask(struct agents_seen *seen, const struct agent *agent)
-{
-	if (agent->plain_until_us > agent->seen_us || agent->seen_us - agent->asked_us <= ASK_US)
-		return false;
-	if (agent->seen_us - seen->at_once_us > APART_US)
-		seen->at_once_us = agent->seen_us;
-	return agent->seen_us - seen->at_once_us < TOGETHER_US;
-}
-
 bool
 agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id, int64_t wait_us)
 {
@@ -124,7 +109,8 @@ agents_seen_note(struct agents_seen *seen, int64_t tenant, struct slice agent_id
 	agent->seen_us = clock_steady_us();
 	snprintf(agent->wait_ms, sizeof(agent->wait_ms), "%lld", (long long)(wait_us / 1000));
 	agent->values[db_param(QUERY_AGENT_SEEN, "wait_ms")] = slice_of(agent->wait_ms);
-	if (may_ask(seen, agent))
+	/* Until it is known to be plain all its leases take the longer way: that is asked at once. */
+	if (agent->plain_until_us <= agent->seen_us && agent->seen_us - agent->asked_us > ASK_US)
 		send_note(seen, agent);
 	return agent->plain_until_us > agent->seen_us;
 }
