@@ -19,7 +19,7 @@ import stage
 import tap
 
 # What is left at the end on purpose is "still reachable"; only what is lost counts.
-OPTIONS = ["--quiet", "--trace-children=yes", "--child-silent-after-fork=no", "--leak-check=full",
+OPTIONS = ["--quiet", "--vgdb=no", "--trace-children=yes", "--child-silent-after-fork=no", "--leak-check=full",
            "--show-leak-kinds=definite", "--errors-for-leak-kinds=definite"]
 
 
@@ -39,7 +39,7 @@ def work(mine):
     ask(201, "POST", "/workflows", {"description": "w", "tasks": [
         {"key": "a", "role": "r"}, {"key": "b", "role": "r", "depends_on": ["a"]}]})
     for _ in range(10):
-        tasks = ask(200, "POST", "/tasks/lease", {"roles": ["r"], "agent_id": "a", "max_tasks": 5}).get("tasks", [])
+        tasks = ask(200, "POST", "/tasks/lease", {"roles": ["r"], "agent_id": "a", "max": 5}).get("tasks", [])
         for task in tasks:
             ask(200, "POST", f"/tasks/{task['id']}/heartbeat", {"epoch": task["epoch"]})
             ask(200, "POST", f"/tasks/{task['id']}/complete", {"epoch": task["epoch"], "output_data": {"done": True}})
