@@ -48,6 +48,7 @@ upgrade_begin(struct master *master)
 	if (master->upgrade_check < 0) {
 		master->upgrade_check = 0;
 		log_error("master", "cannot upgrade", LOG_TEXT("reason", strerror(errno)));
+		notify_ready(master->heritage.board->address);
 		return;
 	}
 	log_info("master", "looking at the new program", LOG_TEXT("file", path), LOG_INT("child", master->upgrade_check));
@@ -80,7 +81,13 @@ become(struct master *master, const char *path, int program, bool reverted)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	/* What a handler has noted already would be lost: it is done first, on the next turn. */
-	fd = signals_noted() ? -1 : handover_write(master, reverted);
+	if (signals_noted()) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		return;
+	}
+	master->upgrade_checked = master->reverting = false;
+	fd = handover_write(master, reverted);
+	problem = errno;
 	if (fd >= 0) {
 		snprintf(number, sizeof(number), "%d", fd);
 		if (program >= 0)
@@ -89,9 +96,10 @@ become(struct master *master, const char *path, int program, bool reverted)
 			execve(path, launch_arguments(NULL, number), launch_environment());
 		problem = errno;
 		handover_withdraw(master, fd);
-		log_error("master", "cannot become the other program", LOG_TEXT("reason", strerror(problem)));
-		master->upgrade_checked = false;
 	}
+	log_error("master", "cannot become the other program; this one goes on", LOG_TEXT("reason", strerror(problem)));
+	if (master->heritage.board)
+		notify_ready(master->heritage.board->address);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
