@@ -26,6 +26,11 @@ void handover_withdraw(const struct master *master, int fd);
  */
 void handover_prepare(int fd);
 /*
+ * In the new program, whose settings turned out to be wrong since it was asked: becomes the one before, as if nothing had
+ * been. Returns only if that fails.
+ */
+void handover_return(int fd);
+/*
  * In the new program: fills what it knows of the empty master, whose `now` is an edition without a socket, adopts the
  * shared memory, and closes fd. False: it is of no use, said why.
  */

@@ -251,6 +251,8 @@ main(int argc, char **argv)
 	if (handover >= 0)
 		handover_prepare(handover);
 	config = load(embedded);
+	if (!config && handover >= 0)
+		handover_return(handover);
 	if (!config)
 		return EXIT_CONFIG;
 	at = MIN(at + 1, argc);

@@ -208,6 +208,14 @@ def test_way_back(node):
     check("everyone who served serves", seen and node.process.poll() is None, status_of(node))
     generations = {process["generation"] for process in seen["processes"]} if seen else None
     check("in the generation of before", generations == {before["generation"]}, seen)
+    # Settings that were right when it was asked and are wrong when it begins.
+    write_settings(node, WORKERS="2", **node.secrets)
+    replace_program(node, 'test "$2" = --resume && echo "AGENTD_WORKERS=many" >> "$AGENTD_ENV_FILE"\nexec PROGRAM "$@"\n')
+    node.process.send_signal(signal.SIGUSR2)
+    check("one whose settings have become wrong, too", node.logged("the program before goes on", 2), node.log()[-3000:])
+    write_settings(node, WORKERS="2", **node.secrets)
+    serves = until(lambda: node.ask("GET", "/readyz")[0] == 200 and len(workers(node)) == 3)
+    check("and the node serves", serves and node.process.poll() is None, (status_of(node), node.log()[-1500:]))
     os.kill(workers(node)["worker 0"]["pid"], signal.SIGKILL)
     back = until(lambda: workers(node).get("worker 0", {}).get("restarts") == 1)
     check("with the settings of before", back, status_of(node))
