@@ -46,7 +46,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-enum { TICK_US = 100000, START_US = 5000, PATIENCE_US = 1000000, FLUSH_TICKS = 10, FORGET_TICKS = 600, PASSWORD_THREADS = 1, PASSWORD_QUEUE = 128 };
+enum {
+	TICK_US = 100000,
+	START_US = 5000,
+	PATIENCE_US = 1000000,
+	SLOW_START_US = 10000000,
+	FLUSH_TICKS = 10,
+	FORGET_TICKS = 600,
+	PASSWORD_THREADS = 1,
+	PASSWORD_QUEUE = 128
+};
 
 static void
 leave(struct worker *worker)
@@ -163,7 +172,18 @@ look_at_certificate(struct worker *worker)
 	}
 }
 
-/* Without a database there is still /livez, and 503 is better than no answer: after a while it accepts all the same. */
+/*
+ * Without a database there is still /livez, and 503 is better than no answer. But a start that is only slow is waited
+ * for: a balancer that does not ask /readyz would send here what another node can do.
+ */
+static bool
+has_waited_enough(const struct worker *worker)
+{
+	int64_t waited_us = clock_steady_us() - worker->started_us;
+
+	return waited_us > SLOW_START_US || (waited_us > PATIENCE_US && *db_last_error(worker->db));
+}
+
 static void
 look_at_readiness(struct worker *worker)
 {
@@ -172,7 +192,7 @@ look_at_readiness(struct worker *worker)
 	if (!worker->ready_told && db_ready(worker->db) && changes_age_us(worker->changes) < CHANGES_STALE_US &&
 	    quota_settled(worker->quota) && settings_loaded(worker->settings))
 		tell_ready(worker);
-	if (!worker->accepting && (worker->ready_told || clock_steady_us() - worker->started_us > PATIENCE_US))
+	if (!worker->accepting && (worker->ready_told || has_waited_enough(worker)))
 		accept_start(worker);
 }
 

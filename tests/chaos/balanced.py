@@ -139,6 +139,16 @@ class Trial:
             self.book.violation(f"nothing was written for {STALL_S} s")
         return time.monotonic() - since
 
+    def await_use(self, one):
+        """Until both balancers have seen that a node is back: the next may only go then (docs/operations/upgrade.md)."""
+        host = self.site.node_hosts[one.number - 1]
+
+        def is_used():
+            return all(host.is_connected_to(around.host) for around in self.site.balancers)
+
+        if not processes.wait_until(is_used, STALL_S):
+            raise SystemExit(f"the balancers do not use node {one.number} again")
+
     def roll(self):
         """All nodes restart, one after the other."""
         mark, asked, begun, ends = len(self.tally.failed), self.tally.asked, time.monotonic(), []
@@ -148,6 +158,7 @@ class Trial:
                 ends.append(one.end())
                 one.start()
                 one.wait_ready()
+                self.await_use(one)
         self.work_on()
         tap.note(
             f"{len(ends)} restarts in {time.monotonic() - begun:.1f} s, {self.tally.asked - asked} requests meanwhile"

@@ -6,6 +6,7 @@ else's, and when the processes are gone so are the namespaces. Unix sockets lead
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -17,6 +18,7 @@ OWN = f"{NET}.1"
 WANTED = {"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"}
 INSIDE = "AGENTD_CHAOS_INSIDE"
 START_S = 10
+ESTABLISHED = "01"  # as /proc/net/tcp has it
 
 
 def enter(wanted):
@@ -65,6 +67,13 @@ class Host:
         subprocess.run(
             [*self.prefix, find("ip"), "-batch", "-"], input="\n".join(inside), text=True, check=True, timeout=START_S
         )
+
+    def is_connected_to(self, address):
+        """True while there is a connection between a program here and that host."""
+        wanted = socket.inet_aton(address)[::-1].hex().upper()
+        with open(f"/proc/{self.process.pid}/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        return any(row[2].startswith(wanted + ":") and row[3] == ESTABLISHED for row in rows)
 
     def cut(self):
         """Nothing comes from it or gets to it any more, and nobody is told."""
