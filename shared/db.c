@@ -15,6 +15,8 @@
 #include <event2/event.h>
 #include <limits.h>
 
+enum { SLOW_US = 100000 };
+
 void
 db_wake(struct db *db)
 {
@@ -77,16 +79,47 @@ db_send_then(struct db *db, enum query_id query, const struct slice *values, con
  * A pooler takes its server connection away when an answer is complete and it has not seen the end of the next question
  * yet (PgBouncer 1.18): what was half on its way would never be answered. So nothing is sent there before the answer.
  */
-static struct db_connection *
-least_busy(struct db *db)
+static bool
+has_room(const struct db_connection *connection)
 {
+	const struct db_options *options = &connection->db->options;
+	int most = options->pooled || options->one_at_a_time ? 1 : DB_PIPELINE_MAX;
+
+	return connection->state == DB_CONNECTION_UP && !connection->open && connection->depth < most;
+}
+
+static bool
+any_has_room(const struct db *db)
+{
+	for (int i = 0; i < db->options.pool_size; i++)
+		if (has_room(&db->connections[i]))
+			return true;
+	return false;
+}
+
+/*
+ * What a statement would wait for there: those before it, of which one that has no answer for a while may never have one.
+ * And, least of all, being told the tenants in db->tenants, unless it knows them already.
+ */
+static int
+burden(const struct db_connection *connection, int64_t now_us)
+{
+	const struct db_execution *oldest = TAILQ_FIRST(&connection->executions);
+	bool slow = oldest && now_us - oldest->sent_us > SLOW_US;
+	bool told = slice_equal(buf_slice(&connection->tenants), buf_slice(&connection->db->tenants));
+
+	return (connection->depth + (slow ? DB_PIPELINE_MAX : 0)) * 2 + !told;
+}
+
+static struct db_connection *
+least_busy(const struct db *db)
+{
+	int64_t now_us = clock_steady_us();
 	struct db_connection *best = NULL;
-	int most = db->options.pooled || db->options.one_at_a_time ? 1 : DB_PIPELINE_MAX;
 
 	for (int i = 0; i < db->options.pool_size; i++) {
 		struct db_connection *connection = &db->connections[i];
-		if (connection->state == DB_CONNECTION_UP && !connection->open && connection->depth < most &&
-		    (!best || connection->depth < best->depth))
+		if (has_room(connection) && (!best || burden(connection, now_us) < burden(best, now_us)))
 			best = connection;
 	}
 	return best;
@@ -182,13 +215,17 @@ dispatch_lane(struct db *db, int lane)
 	refuse_surplus(db, lane);
 	if (must_gather(db, lane))
 		return;
-	while (at->queued && at->in_flight < most && (connection = least_busy(db))) {
+	while (at->queued && at->in_flight < most && any_has_room(db)) {
 		execution = take_calls(db, lane);
 		if (!execution)
 			continue;
+		if (!db->options.all_tenants)
+			db_tenants_write(execution, &db->tenants);
 		at->in_flight++;
 		at->next_us = clock_steady_us() + query->gather_ms * 1000;
 		PROBE_2(batch__begin, query->name, execution->count);
+		connection = least_busy(db);
+		INVARIANT(connection);
 		db_connection_send(connection, execution);
 	}
 }

@@ -307,6 +307,7 @@ send_tenants(struct db_connection *connection, const struct db_execution *execut
 	if (slice_equal(buf_slice(&connection->tenants), buf_slice(&db->tenants)))
 		return true;
 	setting = db_execution_new(-1);
+	setting->sent_us = execution->sent_us;
 	setting->deadline_us = execution->deadline_us;
 	TAILQ_INSERT_TAIL(&connection->executions, setting, entry);
 	connection->depth++;
@@ -320,8 +321,6 @@ send_scope(struct db_connection *connection, const struct db_execution *executio
 {
 	struct db *db = connection->db;
 
-	if (!db->options.all_tenants)
-		db_tenants_write(execution, &db->tenants);
 	if (db->options.pooled)
 		return db_connection_settings(connection, db->options.all_tenants ? "*" : db->tenants.data);
 	return db->options.all_tenants || send_tenants(connection, execution);

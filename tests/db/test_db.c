@@ -5,6 +5,7 @@
  * Rows that were written by one execution have one xmin: that is how the tests see what went together.
  */
 #include "base.h"
+#include "clock.h"
 
 #include "db_fixture.h"
 #include "db_private.h"
@@ -422,6 +423,53 @@ listen_in_silence(int *fd_r)
 	return ntohs(address.sin_port);
 }
 
+static bool
+are_all_up(void *arg)
+{
+	return db_up(arg) == 2;
+}
+
+/* Long enough for the pool to take it for slow. */
+static bool
+have_waited(void *arg)
+{
+	return clock_steady_us() - *(int64_t *)arg > 150000;
+}
+
+static bool
+are_done(void *arg)
+{
+	struct db_answer *const *answers = arg;
+
+	return answers[0]->done && answers[1]->done && answers[2]->done;
+}
+
+static void
+test_nothing_is_sent_behind_what_has_no_answer(void **state UNUSED)
+{
+	struct pg_conn *other = db_fixture_connect(&fixture);
+	int64_t since_us;
+	struct db_answer *stuck, *others[3];
+
+	start(2, 10000);
+	db_fixture_run(&fixture, are_all_up, fixture.db);
+	make_agent("a");
+	db_fixture_sql_on(&fixture, other, "BEGIN; UPDATE agents SET load = 1 WHERE agent_id = 'a'");
+	stuck = ask_beat("a");
+	wait_for_waiters(1);
+	since_us = clock_steady_us();
+	db_fixture_run(&fixture, have_waited, &since_us);
+	/* In one turn: two of them find both connections with one statement each. */
+	for (int i = 0; i < 3; i++)
+		others[i] = ASK(DATABASE_PING);
+	db_fixture_run(&fixture, are_done, others);
+	assert_int_equal(stuck->done, 0);
+	db_fixture_sql_on(&fixture, other, "ROLLBACK");
+	database_close(other);
+	db_fixture_wait(&fixture);
+	assert_int_equal(stuck->status, DB_OK);
+}
+
 static void
 test_host_that_is_silent_is_left_for_the_next(void **state UNUSED)
 {
@@ -616,6 +664,7 @@ main(void)
 	    TEST(test_deadlock_is_tried_again),
 	    TEST(test_statement_that_waits_too_long_times_out),
 	    TEST(test_server_that_hangs_times_out),
+	    TEST(test_nothing_is_sent_behind_what_has_no_answer),
 	    TEST(test_host_that_is_silent_is_left_for_the_next),
 	    TEST(test_lost_connection_is_made_again),
 	    TEST(test_connection_lost_while_idle_is_made_again),
