@@ -9,8 +9,8 @@
 #include "clock.h"
 #include "crypto.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
-#include <unistd.h>
 
 enum { RANDOM_BYTES = UUID_SIZE - 6, POOL_IDS = 64 };
 
@@ -28,21 +28,34 @@ next_order(uint64_t now_ms, uint64_t seed)
 	return next;
 }
 
-/* Random bytes for one id; a child after fork() does not use what its parent has left. */
+static _Thread_local int random_left;
+
+/* A child after fork() does not use what its parent has left. */
+static void
+forget_random(void)
+{
+	random_left = 0;
+}
+
+static void
+watch_forks(void)
+{
+	INVARIANT(pthread_atfork(NULL, NULL, forget_random) == 0);
+}
+
+/* Random bytes for one id. */
 static void
 take_random(uint8_t out[RANDOM_BYTES])
 {
 	static _Thread_local uint8_t pool[POOL_IDS][RANDOM_BYTES];
-	static _Thread_local int left;
-	static _Thread_local pid_t owner;
-	pid_t self = getpid();
+	static pthread_once_t watching = PTHREAD_ONCE_INIT;
 
-	if (left == 0 || owner != self) {
+	if (random_left == 0) {
+		INVARIANT(pthread_once(&watching, watch_forks) == 0);
 		crypto_random(pool, sizeof(pool));
-		left = POOL_IDS;
-		owner = self;
+		random_left = POOL_IDS;
 	}
-	memcpy(out, pool[--left], RANDOM_BYTES);
+	memcpy(out, pool[--random_left], RANDOM_BYTES);
 }
 
 void
@@ -61,42 +74,28 @@ uuid_new(char out[UUID_TEXT_SIZE])
 	uuid_format(bytes, out);
 }
 
-static int
-hex_value(char digit)
-{
-	if (digit >= '0' && digit <= '9')
-		return digit - '0';
-	if (digit >= 'a' && digit <= 'f')
-		return digit - 'a' + 10;
-	return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
-static bool
-hyphen_at(size_t i)
-{
-	return i == 8 || i == 13 || i == 18 || i == 23;
-}
+/* 1 + the value of a hexadecimal digit; 0: none. */
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+};
 
 bool
 uuid_parse(struct slice text, uint8_t out[UUID_SIZE])
 {
-	size_t at = 0;
+	/* Where each byte's digits are; a hyphen stands before four of them. */
+	static const uint8_t places[UUID_SIZE] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
-	if (text.len != UUID_TEXT_SIZE - 1)
+	if (text.len != UUID_TEXT_SIZE - 1 || text.data[8] != '-' || text.data[13] != '-' || text.data[18] != '-' ||
+	    text.data[23] != '-')
 		return false;
-	for (size_t i = 0; i < text.len; i += hyphen_at(i) ? 1 : 2) {
-		int high, low;
+	for (size_t i = 0; i < UUID_SIZE; i++) {
+		unsigned high = hex_digits[(uint8_t)text.data[places[i]]], low = hex_digits[(uint8_t)text.data[places[i] + 1]];
 
-		if (hyphen_at(i)) {
-			if (text.data[i] != '-')
-				return false;
-			continue;
-		}
-		high = hex_value(text.data[i]);
-		low = hex_value(text.data[i + 1]);
-		if (high < 0 || low < 0)
+		if (!high || !low)
 			return false;
-		out[at++] = (uint8_t)(high << 4 | low);
+		out[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
 	return true;
 }

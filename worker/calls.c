@@ -108,17 +108,38 @@ call_again(struct call *call, enum query_id query)
 	db_send(request->worker->db, call->query, call->values, call_done, call);
 }
 
+/*
+ * Where the parameters of query to are among those of query from, -1 for none. Kept for the query it was switched from
+ * last, which is nearly always the same.
+ */
+static const signed char *
+params_of_other(enum query_id from, enum query_id to)
+{
+	static struct {
+		bool known;
+		enum query_id from;
+		signed char params[QUERY_PARAMS_MAX];
+	} others[QUERY_COUNT];
+
+	if (!others[to].known || others[to].from != from) {
+		for (int i = 0; i < query_table[to].param_count; i++)
+			others[to].params[i] = (signed char)db_param(from, query_table[to].params[i].name);
+		others[to].from = from;
+		others[to].known = true;
+	}
+	return others[to].params;
+}
+
 void
 call_switch(struct call *call, enum query_id query)
 {
-	const struct query *other = &query_table[query];
-	struct slice *values = arena_zero(&call->request->arena, (size_t)(other->param_count + 1) * sizeof(*values));
+	const signed char *params = params_of_other(call->query, query);
+	int count = query_table[query].param_count;
+	struct slice *values = arena_zero(&call->request->arena, (size_t)(count + 1) * sizeof(*values));
 
-	for (int i = 0; i < other->param_count; i++) {
-		int param = db_param(call->query, other->params[i].name);
-		if (param >= 0)
-			values[i] = call->values[param];
-	}
+	for (int i = 0; i < count; i++)
+		if (params[i] >= 0)
+			values[i] = call->values[params[i]];
 	call->values = values;
 	call->query = query;
 }

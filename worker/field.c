@@ -15,8 +15,8 @@ field_count(const struct field *fields)
 int
 field_find(const struct field *fields, struct slice name)
 {
-	for (int i = 0; fields && fields[i].name; i++)
-		if (slice_is(name, fields[i].name))
+	for (int i = 0; fields && name.len && fields[i].name; i++)
+		if (fields[i].name[0] == name.data[0] && slice_is(name, fields[i].name))
 			return i;
 	return -1;
 }

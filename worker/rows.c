@@ -4,18 +4,19 @@
 void
 rows_format_time(struct slice text, char out[40])
 {
-	char fraction[7] = "000000";
 	size_t at = 20;
 
-	/* 2026-11-23 01:02:03[.ffffff]+00: the session's zone is UTC. */
+	/* 2026-11-23 01:02:03[.ffffff]+00: the session's zone is UTC. Rows have several of them: no snprintf(). */
 	if (text.len < 22 || text.len > 32 || text.data[10] != ' ') {
 		snprintf(out, 40, "%.*s", (int)MIN(text.len, 39), text.data); /* infinity, or a year beyond 9999 */
 		return;
 	}
+	memcpy(out, text.data, 19);
+	out[10] = 'T';
+	memcpy(out + 19, ".000000Z", sizeof(".000000Z"));
 	if (text.data[19] == '.')
-		for (size_t i = 0; i < 6 && at + i < text.len && text.data[at + i] >= '0' && text.data[at + i] <= '9'; i++)
-			fraction[i] = text.data[at + i];
-	snprintf(out, 40, "%.10sT%.8s.%sZ", text.data, text.data + 11, fraction);
+		for (; at < 26 && at < text.len && text.data[at] >= '0' && text.data[at] <= '9'; at++)
+			out[at] = text.data[at];
 }
 
 static void
