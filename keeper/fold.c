@@ -11,7 +11,7 @@
 #include "duty.h"
 #include "tally.h"
 
-enum { PAUSE_MS = 400, PAUSE_BEHIND_MS = 1, PAUSE_LOST_MS = 2000, TENANTS_MAX = 16 /* of metrics_uncounted */ };
+enum { PAUSE_MS = 700, PAUSE_BEHIND_MS = 1, PAUSE_LOST_MS = 2000, TENANTS_MAX = 16 /* of metrics_uncounted */ };
 
 /* The tenants of one run; run by run, so there is one at a time. */
 struct round {

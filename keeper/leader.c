@@ -1,7 +1,7 @@
 /*
  * leader.c - see leader.h.
  *
- * A question every BEAT_MS: is the lock this session's? What proves leadership is the answer, and it is good from the
+ * A question every BEAT_MS, or LEADER_BEAT_US of who leads: is the lock this session's? What proves leadership is the answer, and it is good from the
  * moment at which the question was sent: PostgreSQL waits as long for the next one from a later moment on, so the
  * leader gives up before another one can begin, as long as the clocks of both count the same seconds.
  */
@@ -16,7 +16,7 @@
 
 #include <event2/event.h>
 
-enum { BEAT_MS = 500, PROOF_US = 3000000, ANSWER_MS = 1500 };
+enum { BEAT_MS = 500, LEADER_BEAT_US = 1000000, EARLY_US = 100000, PROOF_US = 3000000, ANSWER_MS = 1500 };
 
 struct leader {
 	const struct heritage *heritage;
@@ -83,6 +83,9 @@ on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	tell(leader);
 	if (leader->asking || !db_ready(leader->db))
+		return;
+	/* Who leads has time; who does not may have to begin. */
+	if (leader->leads && clock_steady_us() - leader->asked_us < LEADER_BEAT_US - EARLY_US)
 		return;
 	leader->asking = true;
 	leader->asked_us = clock_steady_us();

@@ -35,6 +35,7 @@ struct entry {
 
 struct floors {
 	struct entry *entries;
+	int suspects;
 	int64_t rest_us;    /* no look for stragglers before */
 	int64_t suspect_us; /* no look at a suspect before */
 };
@@ -48,6 +49,7 @@ floors_new(void)
 static void
 forget(struct floors *floors, struct entry *entry)
 {
+	floors->suspects -= entry->suspect;
 	HASH_DEL(floors->entries, entry);
 	free(entry);
 }
@@ -98,13 +100,15 @@ floors_suspect(struct floors *floors, int64_t tenant, bool special, struct slice
 	size_t length = make_key(tenant, special, queue, key);
 	struct entry *entry;
 
-	if (length == 0 || floors_count(floors) >= FLOORS_MAX || find(floors, tenant, special, queue))
+	if (length == 0 || floors->suspects >= FLOORS_SUSPECTS_MAX || floors_count(floors) >= FLOORS_MAX ||
+	    find(floors, tenant, special, queue))
 		return;
 	entry = mem_zero(sizeof(*entry) + length + 1);
 	memcpy(entry->key, key, length);
 	entry->tenant = tenant;
 	entry->special = special;
 	entry->suspect = true;
+	floors->suspects++;
 	entry->queue = (struct slice){entry->key + length - queue.len, queue.len};
 	entry->used_us = now_us;
 	entry->raised_us = now_us - RAISE_IDLE_US;
@@ -251,10 +255,12 @@ floors_looked(struct floors *floors, const struct floors_look *look, int64_t now
 {
 	struct entry *entry = find(floors, look->tenant, look->special, slice_of(look->queue));
 
-	if (look->kind == FLOORS_RAISE && entry && entry->suspect && took_us < QUICK_US)
+	if (look->kind == FLOORS_RAISE && entry && entry->suspect && took_us < QUICK_US) {
 		forget(floors, entry);
-	else if (look->kind == FLOORS_RAISE && entry)
+	} else if (look->kind == FLOORS_RAISE && entry) {
+		floors->suspects -= entry->suspect;
 		entry->suspect = false;
+	}
 	if (look->kind == FLOORS_RAISE || took_us < 0)
 		return;
 	floors->rest_us = now_us + took_us * LOWER_REST;

@@ -20,7 +20,13 @@
 
 struct floors;
 
-enum { FLOORS_PRIORITIES = 10, FLOORS_MAX = 1000, FLOORS_NAME_SIZE = 400, FLOORS_KEEP_US = 120000000 };
+enum {
+	FLOORS_PRIORITIES = 10,
+	FLOORS_MAX = 1000,
+	FLOORS_SUSPECTS_MAX = 32, /* a storm makes every lease slow, of each queue; what is slow by itself comes again */
+	FLOORS_NAME_SIZE = 400,
+	FLOORS_KEEP_US = 120000000
+};
 
 enum floors_kind { FLOORS_RAISE, FLOORS_LOWER };
 

@@ -5,12 +5,17 @@
 -- Events that are not counted yet, of the 16 tenants that have waited longest, each with the place from which it was read.
 -- Bounded by rows and bytes of each tenant; more tells that there is more. The order of the index is the order of the
 -- events: to sort all that waits and take its beginning is never better.
-INSERT INTO tenant_stats (tenant)
-SELECT t.id FROM tenants t WHERE NOT EXISTS (SELECT FROM tenant_stats s WHERE s.tenant = t.id)
-ON CONFLICT DO NOTHING;
 SELECT set_config('enable_bitmapscan', 'off', true);
-WITH place AS MATERIALIZED (
-    SELECT s.tenant, s.xid, s.seq, s.at FROM tenant_stats s
+WITH made AS (
+    -- Who has no place yet begins at the first event, as the defaults of the table say.
+    INSERT INTO tenant_stats (tenant)
+    SELECT t.id FROM tenants t WHERE NOT EXISTS (SELECT FROM tenant_stats s WHERE s.tenant = t.id)
+    ON CONFLICT DO NOTHING
+), places AS (
+    SELECT t.id AS tenant, coalesce(s.xid, '0') AS xid, coalesce(s.seq, 0) AS seq, s.at
+    FROM tenants t LEFT JOIN tenant_stats s ON s.tenant = t.id
+), place AS MATERIALIZED (
+    SELECT s.tenant, s.xid, s.seq, s.at FROM places s
     WHERE EXISTS (SELECT FROM events e WHERE e.tenant = s.tenant AND (e.xid, e.seq) > (s.xid, s.seq)
         AND e.xid < agentd_horizon() AND e.at >= coalesce(s.at - interval '1 day', '-infinity')
         OFFSET 0)

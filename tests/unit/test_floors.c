@@ -209,9 +209,28 @@ test_floors_that_nobody_asks_for_are_forgotten(void **state UNUSED)
 static void
 test_there_is_a_bound(void **state UNUSED)
 {
-	for (int i = 0; i <= FLOORS_MAX; i++)
-		floors_suspect(floors, 1, false, slice_of(arena_printf(&arena, "queue %d", i)), 0);
+	for (int i = 0; i <= FLOORS_MAX; i++) {
+		look = (struct floors_look){.kind = FLOORS_RAISE, .tenant = 1};
+		snprintf(look.queue, sizeof(look.queue), "queue %d", i);
+		floors_suspect(floors, 1, false, slice_of(look.queue), 0);
+		floors_looked(floors, &look, 0, 10000); /* it is slow indeed */
+	}
 	assert_int_equal(floors_count(floors), FLOORS_MAX);
+}
+
+static void
+test_a_storm_makes_few_suspects(void **state UNUSED)
+{
+	int looks = 0;
+
+	for (int i = 0; i < 500; i++)
+		floors_suspect(floors, 1, false, slice_of(arena_printf(&arena, "queue %d", i)), 0);
+	assert_int_equal(floors_count(floors), FLOORS_SUSPECTS_MAX);
+	for (; floors_due(floors, 50000 * looks, &look); looks++)
+		floors_looked(floors, &look, 50000 * looks, 100);
+	assert_int_equal(looks, FLOORS_SUSPECTS_MAX);
+	floors_suspect(floors, 1, false, SLICE("sena"), 0); /* there is room again */
+	assert_int_equal(floors_count(floors), 1);
 }
 
 static void
@@ -251,6 +270,7 @@ main(void)
 	    TEST(test_queues_take_turns),
 	    TEST(test_floors_that_nobody_asks_for_are_forgotten),
 	    TEST(test_there_is_a_bound),
+	    TEST(test_a_storm_makes_few_suspects),
 	    TEST(test_the_list_is_for_the_poll),
 	};
 
