@@ -173,7 +173,7 @@ row_work() {
 
 row_array() {
 	empty_tasks
-	load_wrk create_array 8 "$jwt" "$api/tasks" BENCH_UNITS=100 BENCH_BODY="$array"
+	load_wrk create_array 16 "$jwt" "$api/tasks" BENCH_UNITS=100 BENCH_BODY="$array"
 	count_rows create_array agentd tasks
 	run_queue_create graphile_add_batch graphile create_batch
 	run_queue_create pgboss_insert_batch pgboss create_batch

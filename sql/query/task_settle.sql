@@ -65,9 +65,11 @@ WITH moved AS (
         error_message = CASE r.outcome WHEN 'release' THEN t.error_message WHEN 'fail' THEN r.error_message END,
         lease_until = NULL
     FROM (SELECT DISTINCT ON (tenant, id) *
-            FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[], @output_data::json[],
-                @verdict::text[], @error_message::text[], @retryable::bool[], @duration_ms::int8[]) WITH ORDINALITY
-                AS q(tenant, id, epoch, outcome, output_data, verdict, error_message, retryable, duration_ms, ord)
+            FROM (SELECT unnest(@tenant::int[]) AS tenant, unnest(@id::uuid[]) AS id, unnest(@epoch::int[]) AS epoch,
+                unnest(@outcome::text[]) AS outcome, unnest(@output_data::json[]) AS output_data,
+                unnest(@verdict::text[]) AS verdict, unnest(@error_message::text[]) AS error_message,
+                unnest(@retryable::bool[]) AS retryable, unnest(@duration_ms::int8[]) AS duration_ms,
+                generate_series(1, cardinality(@tenant::int[]))::int8 AS ord) q
             ORDER BY tenant, id, ord) r
         CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
     WHERE t.ctid = held.tid AND (t.status = 'processing') IS TRUE AND t.epoch = r.epoch AND (t.workflow_id IS NULL) IS TRUE
