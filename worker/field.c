@@ -199,23 +199,26 @@ check_object(const struct field *field, const struct json *json, int at, const c
 	return !field->fields || field_check_object(field->fields, json, at, false, pointer, values, errors);
 }
 
-/* A JSON pointer to a member: "~" and "/" in its name are escaped (RFC 6901). */
+/* A JSON pointer to a member: "~" and "/" in its name are escaped (RFC 6901). Every member has one: no printf(). */
 static const char *
 member_pointer(const char *prefix, struct slice name, struct arena *arena)
 {
 	struct slice cut = {name.data, MIN(name.len, 100)};
-	char escaped[202];
-	size_t length = 0;
+	size_t length = strlen(prefix);
+	char *pointer = arena_alloc(arena, length + 1 + 2 * cut.len + 1);
 
+	memcpy(pointer, prefix, length);
+	pointer[length++] = '/';
 	for (size_t i = 0; i < cut.len; i++) {
 		if (cut.data[i] == '~' || cut.data[i] == '/') {
-			escaped[length++] = '~';
-			escaped[length++] = cut.data[i] == '~' ? '0' : '1';
+			pointer[length++] = '~';
+			pointer[length++] = cut.data[i] == '~' ? '0' : '1';
 		} else {
-			escaped[length++] = cut.data[i];
+			pointer[length++] = cut.data[i];
 		}
 	}
-	return arena_printf(arena, "%s/%.*s", prefix, (int)length, escaped);
+	pointer[length] = '\0';
+	return pointer;
 }
 
 /* Names and texts, as they are looked for by SQL: no NUL, no second meaning. */
