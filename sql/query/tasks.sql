@@ -102,10 +102,13 @@ FROM unnest(@tenant::int[], @id::uuid[], @unique_key::text[], @on_duplicate::tex
         WHERE t.tenant = r.tenant AND t.unique_key = r.unique_key AND t.status IN ({LIVE}) AND t.id <> r.id) t ON true
 ORDER BY r.ord;
 
--- name: task_get :one
-SELECT {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
-FROM tasks t
-WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
+-- name: task_get :batch
+-- parallel: 2
+-- In batches, although each asks for one row: what a statement costs is shared (64 connections: 37,500 -> 67,500 a second).
+SELECT r.ord, {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
+FROM unnest(@tenant::int[], @id::uuid[]) WITH ORDINALITY AS r(tenant, id, ord)
+    CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t
+ORDER BY r.ord;
 
 -- macro: TASK_FILTER
 t.tenant = @tenant::int

@@ -34,10 +34,12 @@ SELECT {WORKFLOW_COLUMNS},
     (SELECT json_agg(DISTINCT t.queue) FROM t WHERE t.ready_at IS NOT NULL) AS _ready
 FROM w;
 
--- name: workflow_get :one
-SELECT {WORKFLOW_COLUMNS}
-FROM workflows w
-WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
+-- name: workflow_get :batch
+-- parallel: 2
+SELECT r.ord, {WORKFLOW_COLUMNS}
+FROM unnest(@tenant::int[], @id::uuid[]) WITH ORDINALITY AS r(tenant, id, ord)
+    CROSS JOIN LATERAL (SELECT * FROM workflows WHERE tenant = r.tenant AND id = r.id OFFSET 0) w
+ORDER BY r.ord;
 
 -- macro: WORKFLOW_FILTER
 w.tenant = @tenant::int
