@@ -1,9 +1,10 @@
 /*
  * leader.c - see leader.h.
  *
- * A question every BEAT_MS, or LEADER_BEAT_US of who leads: is the lock this session's? What proves leadership is the answer, and it is good from the
- * moment at which the question was sent: PostgreSQL waits as long for the next one from a later moment on, so the
- * leader gives up before another one can begin, as long as the clocks of both count the same seconds.
+ * A question every BEAT_MS, of who leads every LEADER_BEAT_US: is the lock this session's? What proves leadership is the
+ * answer, and it is good from the moment at which the question was sent: PostgreSQL waits as long for the next one from a
+ * later moment on, so the leader gives up before another one can begin, as long as the clocks of both count the same
+ * seconds.
  */
 #include "leader.h"
 #include "clock.h"

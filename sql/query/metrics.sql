@@ -11,7 +11,8 @@ WITH made AS (
     INSERT INTO tenant_stats (tenant)
     SELECT t.id FROM tenants t WHERE NOT EXISTS (SELECT FROM tenant_stats s WHERE s.tenant = t.id)
     ON CONFLICT DO NOTHING
-), places AS (
+), places AS MATERIALIZED (
+    -- Computed before it is searched with, for row level security: see PRIORITIES in task_lease.sql.
     SELECT t.id AS tenant, coalesce(s.xid, '0') AS xid, coalesce(s.seq, 0) AS seq, s.at
     FROM tenants t LEFT JOIN tenant_stats s ON s.tenant = t.id
 ), place AS MATERIALIZED (
