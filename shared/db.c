@@ -15,7 +15,7 @@
 #include <event2/event.h>
 #include <limits.h>
 
-enum { SLOW_US = 100000 };
+enum { AS_LONG_AS_ONE_US = 2000 /* without an answer: counts as one statement more */ };
 
 void
 db_wake(struct db *db)
@@ -98,17 +98,17 @@ any_has_room(const struct db *db)
 }
 
 /*
- * What a statement would wait for there: those before it, of which one that has no answer for a while may never have one.
- * And, least of all, being told the tenants in db->tenants, unless it knows them already.
+ * What a statement would wait for there: those before it, of which one that has no answer yet may never have one, the
+ * longer the likelier. And, least of all, being told the tenants in db->tenants, unless it knows them already.
  */
 static int
 burden(const struct db_connection *connection, int64_t now_us)
 {
 	const struct db_execution *oldest = TAILQ_FIRST(&connection->executions);
-	bool slow = oldest && now_us - oldest->sent_us > SLOW_US;
+	int64_t silent = oldest ? (now_us - oldest->sent_us) / AS_LONG_AS_ONE_US : 0;
 	bool told = slice_equal(buf_slice(&connection->tenants), buf_slice(&connection->db->tenants));
 
-	return (connection->depth + (slow ? DB_PIPELINE_MAX : 0)) * 2 + !told;
+	return (connection->depth + (int)MIN(silent, DB_PIPELINE_MAX)) * 2 + !told;
 }
 
 static struct db_connection *
