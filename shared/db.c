@@ -15,7 +15,7 @@
 #include <event2/event.h>
 #include <limits.h>
 
-enum { AS_LONG_AS_ONE_US = 2000 /* without an answer: counts as one statement more */ };
+enum { SILENCE_US = 2000 /* so long without an answer counts as one statement more */ };
 
 void
 db_wake(struct db *db)
@@ -105,7 +105,7 @@ static int
 burden(const struct db_connection *connection, int64_t now_us)
 {
 	const struct db_execution *oldest = TAILQ_FIRST(&connection->executions);
-	int64_t silent = oldest ? (now_us - oldest->sent_us) / AS_LONG_AS_ONE_US : 0;
+	int64_t silent = oldest ? (now_us - oldest->sent_us) / SILENCE_US : 0;
 	bool told = slice_equal(buf_slice(&connection->tenants), buf_slice(&connection->db->tenants));
 
 	return (connection->depth + (int)MIN(silent, DB_PIPELINE_MAX)) * 2 + !told;

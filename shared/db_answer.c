@@ -5,6 +5,7 @@
 #include "db.h"
 #include "db_private.h"
 #include "metrics.h"
+
 /* The one place where a call ends. */
 static void
 answer(struct db *db, struct db_call *call, const struct db_result *result)
