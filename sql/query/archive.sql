@@ -14,15 +14,28 @@ a AS (
 )
 -- end
 
+-- macro: BORN_BEFORE
+-- Ids tell when they were made (RFC 9562): what is younger cannot be old enough either, and is not even looked at. By
+-- tenant, and computed before it is searched with: see PRIORITIES.
+q AS MATERIALIZED (
+    SELECT id AS tenant, (lpad(to_hex((extract(epoch FROM now() - interval '1 second'
+        * least(@after_s::int, @failed_after_s::int)) * 1000)::int8), 12, '0') || repeat('0', 20))::uuid AS born
+    FROM tenants
+)
+-- end
+
 -- name: keeper_archive_tasks :one
 -- all tenants: the keeper works for every one of them.
 -- Tasks outside workflows. By primary key from the oldest on: what is not finished there is little.
-WITH old AS MATERIALIZED (
-    SELECT t.tenant, t.id, t.completed_at AS done_at FROM tasks t
-    WHERE t.workflow_id IS NULL AND t.status IN ('completed', 'failed', 'cancelled', 'dead')
-      AND t.completed_at < now() - interval '1 second'
-          * CASE t.status WHEN 'completed' THEN @after_s::int ELSE @failed_after_s::int END
-    ORDER BY t.tenant, t.id LIMIT @max::int FOR UPDATE SKIP LOCKED
+WITH {BORN_BEFORE}, old AS MATERIALIZED (
+    SELECT t.tenant, t.id, t.done_at FROM q CROSS JOIN LATERAL (
+        SELECT tenant, id, completed_at AS done_at FROM tasks
+        WHERE tenant = q.tenant AND id < q.born AND workflow_id IS NULL
+          AND status IN ('completed', 'failed', 'cancelled', 'dead')
+          AND completed_at < now() - interval '1 second'
+              * CASE status WHEN 'completed' THEN @after_s::int ELSE @failed_after_s::int END
+        ORDER BY id LIMIT @max::int FOR UPDATE SKIP LOCKED) t
+    LIMIT @max::int
 ), {RECORDS}, e AS (
     DELETE FROM tasks x USING old o WHERE x.tenant = o.tenant AND x.id = o.id RETURNING x.*, o.done_at
 ), f AS (
@@ -33,12 +46,14 @@ SELECT count(*)::int AS moved FROM old;
 -- name: keeper_archive_workflows :one
 -- all tenants: the keeper works for every one of them.
 -- Whole workflows, with all that belongs to them.
-WITH w AS MATERIALIZED (
-    SELECT w.tenant, w.id, w.completed_at AS done_at FROM workflows w
-    WHERE w.status IN ('completed', 'failed', 'cancelled')
-      AND w.completed_at < now() - interval '1 second'
-          * CASE w.status WHEN 'completed' THEN @after_s::int ELSE @failed_after_s::int END
-    ORDER BY w.tenant, w.id LIMIT @max::int FOR UPDATE SKIP LOCKED
+WITH {BORN_BEFORE}, w AS MATERIALIZED (
+    SELECT w.tenant, w.id, w.done_at FROM q CROSS JOIN LATERAL (
+        SELECT tenant, id, completed_at AS done_at FROM workflows
+        WHERE tenant = q.tenant AND id < q.born AND status IN ('completed', 'failed', 'cancelled')
+          AND completed_at < now() - interval '1 second'
+              * CASE status WHEN 'completed' THEN @after_s::int ELSE @failed_after_s::int END
+        ORDER BY id LIMIT @max::int FOR UPDATE SKIP LOCKED) w
+    LIMIT @max::int
 ), old AS MATERIALIZED (
     SELECT t.tenant, t.id, w.done_at FROM w CROSS JOIN LATERAL (SELECT tenant, id FROM tasks
         WHERE tenant = w.tenant AND workflow_id = w.id OFFSET 0) t
@@ -51,7 +66,9 @@ WITH w AS MATERIALIZED (
 ), h AS (
     INSERT INTO tasks_done SELECT * FROM g
 ), i AS (
-    DELETE FROM workflows x USING w WHERE x.tenant = w.tenant AND x.id = w.id RETURNING x.*, w.done_at
+    DELETE FROM workflows x USING w CROSS JOIN LATERAL (SELECT ctid AS tid FROM workflows
+        WHERE tenant = w.tenant AND id = w.id OFFSET 0) y
+    WHERE x.ctid = y.tid RETURNING x.*, w.done_at
 ), j AS (
     INSERT INTO workflows_done SELECT * FROM i
 )

@@ -17,13 +17,16 @@ static void
 test_archive_of_tasks(void **state UNUSED)
 {
 	const char *done = make_task("sena", "5"), *live = make_task("rune", "5"), *failed = make_task("lubit", "5");
+	const char *other = make_task("sena", "5");
 	struct db_answer *task;
 
 	work("sena", "{\"n\": 1.0}", NULL);
+	work("sena", "{\"n\": 2.0}", NULL);
 	lease_one("lubit");
 	CALL(TASK_SETTLE, "id", failed, "epoch", "1", "outcome", "fail", "retryable", "false", "error_message", "x");
 	archive_all("60", "3600");
 	assert_int_equal(CALL(TASK_GET, "id", done)->rows, 1); /* too young */
+	SQL("UPDATE tasks SET id = 'ffffffff-ffff-7fff-bfff-000000000001' WHERE id = '%s'", other);
 	db_fixture_advance(&fixture, 61000);
 	archive_all("60", "3600");
 	assert_int_equal(CALL(TASK_GET, "id", done)->rows, 0);
@@ -36,6 +39,8 @@ test_archive_of_tasks(void **state UNUSED)
 	assert_int_equal(CALL(SUBTASK_LIST_DONE, "id", done, "limit", "5")->rows, 0);
 	assert_int_equal(CALL(TASK_GET_DONE, "id", done, "tenant", "1")->rows, 0);
 	assert_int_equal(CALL(TASK_GET, "id", live)->rows, 1);
+	/* An id of the future: nobody looks so far. */
+	assert_int_equal(CALL(TASK_GET, "id", "ffffffff-ffff-7fff-bfff-000000000001")->rows, 1);
 	assert_int_equal(CALL(TASK_GET, "id", failed)->rows, 1); /* what ended badly stays longer */
 	assert_int_equal(CALL(TASK_DELETE_DONE, "id", done, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(TASK_DELETE_DONE, "id", done, "actor", "neo"), 0, "_status", "204");
