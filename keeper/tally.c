@@ -163,11 +163,13 @@ agent_of(struct tally *tally, struct slice id)
 static void
 keep_later(char kept[40], struct slice at)
 {
-	char text[40];
+	size_t length = MIN(at.len, (size_t)39);
 
-	snprintf(text, sizeof(text), "%.*s", SLICE_ARG(at));
-	if (strcmp(text, kept) > 0)
-		memcpy(kept, text, sizeof(text));
+	/* By far the most come at the time of the one before. */
+	if (length == 0 || strncmp(at.data, kept, length) <= 0)
+		return;
+	memcpy(kept, at.data, length);
+	kept[length] = '\0';
 }
 
 static void
@@ -245,20 +247,85 @@ is_plain_creation(struct slice item)
 	return item.len > sizeof(head) && memcmp(item.data, head, sizeof(head) - 1) == 0;
 }
 
+static void
+add_event(struct tally *tally, struct slice event, struct slice at)
+{
+	struct fact fact;
+
+	if (read_fact(event, &tally->arena, &fact))
+		add_fact(tally, &fact, at);
+	arena_reset(&tally->arena);
+}
+
+/* A JSON string in which nothing is escaped, without its quotes. */
+static bool
+is_plain_text(struct slice json, struct slice *text_r)
+{
+	if (json.len < 2 || json.data[0] != '"' || memchr(json.data, '\\', json.len))
+		return false;
+	*text_r = (struct slice){json.data + 1, json.len - 2};
+	return true;
+}
+
+static int64_t
+plain_number(struct slice json)
+{
+	int64_t number = 0;
+
+	if (json.len == 0 || json.len > 18)
+		return -1;
+	for (size_t i = 0; i < json.len; i++) {
+		if (json.data[i] < '0' || json.data[i] > '9')
+			return -1;
+		number = number * 10 + json.data[i] - '0';
+	}
+	return number;
+}
+
+/* An event of a group without the parser: what is the same for all of them is in *fact. False: it takes the parser. */
+static bool
+read_fact_of_group(const struct event_group *group, struct fact *fact)
+{
+	fact->duration_ms = plain_number(event_group_value(group, "duration_ms"));
+	return fact->kind.len > 5 && memcmp(fact->kind.data, "task.", 5) == 0 &&
+	       is_plain_text(group->subject, &fact->subject) &&
+	       is_plain_text(event_group_value(group, "agent_id"), &fact->agent_id);
+}
+
+static void
+add_group(struct tally *tally, struct event_group *group, struct slice at)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct buf head = {0};
+	struct fact fact;
+
+	event_group_write(group, &head);
+	if (read_fact(buf_slice(&head), &arena, &fact))
+		while (event_group_next(group)) {
+			if (read_fact_of_group(group, &fact)) {
+				add_fact(tally, &fact, at);
+				continue;
+			}
+			event_group_write(group, &tally->text);
+			add_event(tally, buf_slice(&tally->text), at);
+		}
+	buf_free(&head);
+	arena_reset(&arena);
+}
+
 void
 tally_add(struct tally *tally, struct slice items, struct slice at)
 {
+	struct event_group group;
 	struct slice item;
-	struct fact fact;
 
-	while (event_items_next(&items, &item)) {
-		if (is_plain_creation(item)) {
+	while (event_items_take(&items, &item)) {
+		if (is_plain_creation(item))
 			tally->counts[TASKS_CREATED]++;
-			continue;
-		}
-		if (read_fact(item, &tally->arena, &fact))
-			add_fact(tally, &fact, at);
-		arena_reset(&tally->arena);
+		else if (event_group_begin(item, &group))
+			add_group(tally, &group, at);
+		else
+			add_event(tally, item, at);
 	}
 }
 

@@ -141,7 +141,8 @@ cohort_read_on(struct follower *follower, bool latest)
 	cohort_ask(cohort);
 }
 
-/* The database was restored, and the place is behind what was lost: who has no answer yet is told, the others come again. */
+/* The database was restored, and the place is behind what was lost: who has no answer yet is told, the others come
+ * again. */
 static void
 end_lost(struct cohort *cohort)
 {
@@ -185,7 +186,8 @@ xid_of(const struct db_result *result, int row)
 static void
 give_row(struct cohort *cohort, const struct db_result *result, int row)
 {
-	struct slice rest = db_get(result, row, "items"), text;
+	struct event_items items;
+	struct slice text;
 	struct follower_item item = {
 	    .item = {.at = db_get(result, row, "at"), .workflow_id = db_get(result, row, "workflow_id")}};
 	struct events_place *place = &item.item.place;
@@ -193,7 +195,8 @@ give_row(struct cohort *cohort, const struct db_result *result, int row)
 
 	place->xid = xid_of(result, row);
 	place->seq = strtoll(db_get(result, row, "seq").data, NULL, 10);
-	while (event_items_next(&rest, &text)) {
+	event_items_begin(&items, db_get(result, row, "items"));
+	while (event_items_next(&items, &text)) {
 		struct arena arena = ARENA_EMPTY;
 		place->skip++;
 		item.json.len = item.stream.len = 0;
@@ -204,6 +207,7 @@ give_row(struct cohort *cohort, const struct db_result *result, int row)
 	}
 	cohort->place = *place;
 	cohort->whole = true;
+	event_items_end(&items);
 	buf_free(&item.json);
 	buf_free(&item.stream);
 }

@@ -22,6 +22,8 @@ audit_log (tenant, at, actor, actor_id, action, subject_type, subject_id, before
 -- end
 
 -- macro: EVENTS
+-- items: an array of events and of groups of events (shared/event_items.h), as text, which costs a third of
+-- json_build_object().
 events (tenant, at, workflow_id, items)
 -- end
 

@@ -83,7 +83,7 @@ class Database:
 
     def __init__(self, cluster):
         tasks = cluster.query("SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")
-        attempts = cluster.query("SELECT task_id, epoch, outcome, agent_id FROM task_attempts ORDER BY epoch")
+        attempts = cluster.query("SELECT task_id, epoch, outcome, agent_id FROM attempts ORDER BY epoch")
         workflows = cluster.query("SELECT id, status, input_data->>'n' FROM workflows")
         self.tasks = {row[0]: row[1:] for row in tasks}
         self.workflows = {row[0]: row[1:] for row in workflows}
@@ -196,7 +196,7 @@ def _wrong_events(cluster):
         "SELECT t.id, t.status, t.epoch, e.started, e.completed FROM tasks t LEFT JOIN ("
         "SELECT (item ->> 'subject')::uuid AS id, count(*) FILTER (WHERE item ->> 'kind' = 'task.started') AS started, "
         "count(*) FILTER (WHERE item ->> 'kind' = 'task.completed') AS completed "
-        "FROM events CROSS JOIN json_array_elements(items::json) item GROUP BY 1) e ON e.id = t.id "
+        "FROM events CROSS JOIN agentd_events(items) AS x(n, item) GROUP BY 1) e ON e.id = t.id "
         "WHERE (t.epoch, (t.status = 'completed')::int) "
         "IS DISTINCT FROM (coalesce(e.started, 0), coalesce(e.completed, 0))"
     )

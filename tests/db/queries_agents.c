@@ -49,7 +49,7 @@ test_agents_registered_in_one_batch(void **state UNUSED)
 	           " 'agent.update') FROM audit_log WHERE tenant = %s",
 	           fixture.tenant);
 	EXPECT_SQL("a,b,c",
-	           "SELECT string_agg(DISTINCT i->>'subject', ',') FROM events, json_array_elements(items::json) i"
+	           "SELECT string_agg(DISTINCT i->>'subject', ',') FROM events, agentd_events(items) AS x(n, i)"
 	           " WHERE tenant = %s AND i->>'kind' = 'agent.registered'",
 	           fixture.tenant);
 }
@@ -68,7 +68,7 @@ test_agent_patch_changes_what_is_given(void **state UNUSED)
 	EXPECT(patched, 0, "status", "offline"); /* no sign of life */
 	assert_int_equal(CALL(AGENT_PATCH, "agent_id", "ghost", "role", "rune", "actor", "neo")->rows, 0);
 	EXPECT_SQL("1",
-	           "SELECT count(*) FROM events, json_array_elements(items::json) i"
+	           "SELECT count(*) FROM events, agentd_events(items) AS x(n, i)"
 	           " WHERE tenant = %s AND i->>'kind' = 'agent.updated'",
 	           fixture.tenant);
 }

@@ -42,7 +42,7 @@ static const char *
 kinds(const char *workflow)
 {
 	return SQL("SELECT string_agg(i ->> 'kind', ' ' ORDER BY e.xid, e.seq, o) FROM events e,"
-	           " json_array_elements(e.items::json) WITH ORDINALITY AS x(i, o)"
+	           " agentd_events(e.items) AS x(o, i)"
 	           " WHERE e.tenant = %s AND e.workflow_id = '%s'",
 	           fixture.tenant, workflow);
 }
@@ -161,7 +161,7 @@ test_reject_and_send_back(void **state UNUSED)
 	expect_workflow(id, "concat_ws(' ', status, verdict)", "completed rejected");
 	expect_workflow(id, "output_data", "{\"comment\":\"no\"}");
 	EXPECT_STATES(id, "a:completed g:completed z:cancelled");
-	EXPECT_SQL("2", "SELECT count(*) FROM task_attempts WHERE task_id = '%s'", g);
+	EXPECT_SQL("2", "SELECT count(*) FROM attempts WHERE task_id = '%s'", g);
 }
 
 /* A person is told, however the task came to wait for one. */
@@ -361,7 +361,8 @@ test_append_to_a_paused_workflow(void **state UNUSED)
 static struct db_answer *
 wait_for(const char *workflow, const char *key, const char *other)
 {
-	return CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(workflow, key), "depends_on", task_of(workflow, other));
+	return CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(workflow, key), "depends_on",
+	            task_of(workflow, other));
 }
 
 static void
@@ -378,12 +379,12 @@ test_add_dependency(void **state UNUSED)
 	nothing_to_lease("c");
 	assert_non_null(strstr(db_answer_cell(wait_for(id, "a", "c"), 0, "_refused"), "circle"));
 	assert_non_null(strstr(db_answer_cell(wait_for(id, "a", "a"), 0, "_refused"), "circle"));
-	assert_non_null(
-	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(id, "a"), "depends_on", outside), 0, "_refused"));
-	assert_non_null(
-	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", outside, "depends_on", task_of(id, "a")), 0, "_refused"));
-	assert_non_null(
-	    db_answer_cell(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(id, "a"), "depends_on", new_id()), 0, "_refused"));
+	assert_non_null(db_answer_cell(
+	    CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(id, "a"), "depends_on", outside), 0, "_refused"));
+	assert_non_null(db_answer_cell(
+	    CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", outside, "depends_on", task_of(id, "a")), 0, "_refused"));
+	assert_non_null(db_answer_cell(
+	    CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", task_of(id, "a"), "depends_on", new_id()), 0, "_refused"));
 	assert_int_equal(CALL(TASK_ADD_DEPENDENCY, "actor", "neo", "id", new_id(), "depends_on", outside)->rows, 0);
 	work("a", "1", NULL);
 	EXPECT(wait_for(id, "d", "a"), 0, "_refused", NULL); /* done already */
@@ -573,12 +574,11 @@ test_workflow_delete(void **state UNUSED)
 	CALL(WORKFLOW_CANCEL, "id", id, "actor", "neo");
 	assert_int_equal(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo"), 0, "_refused", NULL);
-	EXPECT_SQL(
-	    "0 0 0 0",
-	    "SELECT concat_ws(' ', (SELECT count(*) FROM workflows WHERE tenant = %1$s),"
-	    " (SELECT count(*) FROM tasks WHERE tenant = %1$s), (SELECT count(*) FROM task_attempts WHERE tenant = %1$s),"
-	    " (SELECT count(*) FROM task_dependencies WHERE tenant = %1$s))",
-	    fixture.tenant);
+	EXPECT_SQL("0 0 0 0",
+	           "SELECT concat_ws(' ', (SELECT count(*) FROM workflows WHERE tenant = %1$s),"
+	           " (SELECT count(*) FROM tasks WHERE tenant = %1$s), (SELECT count(*) FROM attempts WHERE tenant = %1$s),"
+	           " (SELECT count(*) FROM task_dependencies WHERE tenant = %1$s))",
+	           fixture.tenant);
 	assert_int_equal(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo")->rows, 0);
 }
 

@@ -90,6 +90,43 @@ test_strange_durations_do_not_stop_the_counting(void **state UNUSED)
 	expect_counts("2 1 31536000000", "tasks_created, tasks_completed, tasks_ms");
 }
 
+/* What was counted of the tenant, and of each agent. */
+static const char *
+counts_so_far(void)
+{
+	fold_now();
+	return SQL(
+	    "SELECT concat_ws(' ', s.workflows_completed, s.tasks_started, s.tasks_completed, s.tasks_retried,"
+	    " s.tasks_timed, s.tasks_ms, (SELECT string_agg(concat_ws(' ', a.agent_id, a.leased, a.completed, a.failed,"
+	    " a.ms), ', ' ORDER BY a.agent_id COLLATE \"C\") FROM agent_stats a WHERE a.tenant = s.tenant))"
+	    " FROM tenant_stats s WHERE s.tenant = %s",
+	    fixture.tenant);
+}
+
+/* Groups count for what their events would count for, written out by agentd_events(). */
+static void
+test_groups_count_as_their_events(void **state UNUSED)
+{
+	static const char row[] =
+	    "[{\"kind\":\"task.created\",\"subject\":\"x\"},"
+	    "{\"kind\":\"task.started\",\"subject\":[\"a\",\"b\",\"c\"],\"data\":{},\"each\":{\"agent_id\":"
+	    "[\"smith\",\"o\\\"hara\",\"smith\"]}},"
+	    "{\"kind\":\"task.completed\",\"subject\":[\"a\",\"b\",\"c\",\"d\"],\"data\":{\"outcome\":\"complete\"},"
+	    "\"each\":"
+	    "{\"agent_id\":[\"smith\",\"o\\\"hara\",null,\"smith\"],\"duration_ms\":[7,5,null,1.5]}},"
+	    "{\"kind\":\"task.retrying\",\"subject\":[\"a\"],\"data\":{\"outcome\":\"fail\"},\"each\":{\"agent_id\":["
+	    "\"neo\"]}},"
+	    "{\"kind\":\"workflow.completed\",\"subject\":[\"01a20944-e798-7506-82ba-b59f98e823ca\"],\"data\":{},\"each\":{"
+	    "\"agent_id\":[\"neo\"]}},"
+	    "{\"kind\":\"task.started\",\"subject\":[\"e\"],\"data\":{\"agent_id\":\"neo\"},\"each\":{}}]";
+
+	SQL("INSERT INTO events (tenant, at, items) VALUES (%s, now(), '%s')", fixture.tenant, row);
+	assert_string_equal(counts_so_far(), "1 4 4 1 2 12 neo 1 0 1 0, o\"hara 1 1 0 5, smith 2 2 0 7");
+	SQL("INSERT INTO events (tenant, at, items) SELECT %s, now(), json_agg(event ORDER BY n) FROM agentd_events('%s')",
+	    fixture.tenant, row);
+	assert_string_equal(counts_so_far(), "2 8 8 2 4 24 neo 2 0 2 0, o\"hara 2 2 0 10, smith 4 4 0 14");
+}
+
 /* An event of a transaction that has not ended holds back what came after it, and is counted when it commits. */
 static void
 test_nothing_is_counted_before_what_came_before_it(void **state UNUSED)
@@ -297,7 +334,8 @@ test_gauges_of_alerts(void **state UNUSED)
 	struct db_answer *answer;
 
 	SQL("DELETE FROM alerts");
-	SQL("INSERT INTO alerts (tenant, id, rule_id, rule, metric, comparison, threshold, subject, severity, labels, state, since)"
+	SQL("INSERT INTO alerts (tenant, id, rule_id, rule, metric, comparison, threshold, subject, severity, labels, "
+	    "state, since)"
 	    " SELECT %s, gen_random_uuid(), gen_random_uuid(), 'r', 'm', '>', 1, 's', severity, '{}', state, now()"
 	    " FROM (VALUES ('warning', 'firing'), ('warning', 'firing'), ('critical', 'firing'), ('critical', 'pending'),"
 	    " ('info', 'resolved')) v(severity, state)",
@@ -326,6 +364,7 @@ const struct CMUnitTest metrics_tests[] = {
     TEST(test_strange_durations_do_not_stop_the_counting),
     TEST(test_nothing_is_counted_before_what_came_before_it),
     TEST(test_two_keepers_count_once),
+    TEST(test_groups_count_as_their_events),
     TEST(test_messages_and_leases_that_ran_out),
     TEST(test_metrics_and_their_history),
     TEST(test_old_metrics_are_dropped),

@@ -100,19 +100,74 @@ a_row_is_taken_apart(void **state UNUSED)
 	    "[{\"kind\" : \"a\", \"data\" : {\"x\" : [1, {\"y\" : \"],}\"}]}}, {\"kind\" : \"b\\\\\"}, "
 	    "\n {\"kind\" : \"\\\"],[\", \"subject\" : \"s\"}]";
 	static const char *const kinds[] = {"a", "b\\", "\"],["};
-	struct slice rest = slice_of(text), one;
 	struct arena arena = ARENA_EMPTY;
+	struct event_items items;
+	struct slice one;
 
+	event_items_begin(&items, slice_of(text));
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
 		struct event_item item = {0};
-		assert_true(event_items_next(&rest, &one));
+		assert_true(event_items_next(&items, &one));
 		assert_true(events_read_item(one, &arena, &item));
 		assert_string_equal(copy(&arena, item.kind), kinds[i]);
 		assert_string_equal(i == 2 ? copy(&arena, item.subject) : "s", "s");
 		assert_true((i == 0) == (item.data.data != NULL));
 	}
-	assert_false(event_items_next(&rest, &one));
+	assert_false(event_items_next(&items, &one));
+	event_items_end(&items);
 	arena_reset(&arena);
+}
+
+/* The events of a row, one a line. */
+static void
+expect_events(const char *row, const char *expected)
+{
+	struct event_items items;
+	struct slice one;
+	struct buf all = {0};
+
+	event_items_begin(&items, slice_of(row));
+	while (event_items_next(&items, &one)) {
+		buf_add_slice(&all, one);
+		buf_add_byte(&all, '\n');
+	}
+	event_items_end(&items);
+	if (!slice_is(buf_slice(&all), expected))
+		fail_msg("%s\nis read as\n%.*s", row, SLICE_ARG(buf_slice(&all)));
+	buf_free(&all);
+}
+
+static void
+a_group_is_written_out(void **state UNUSED)
+{
+	expect_events(
+	    "[{\"kind\":\"a\"},"
+	    "{\"kind\":\"b\",\"subject\":[\"s1\",\"s2\"],\"data\":{\"x\":1},\"each\":{\"y\":[\"],}\",[2]],\"z\":[1,null]}},"
+	    "{\"kind\":\"c\",\"subject\":[\"s3\"],\"data\":{},\"each\":{\"y\":[3]}},"
+	    "{\"kind\":\"d\",\"subject\":[\"s4\"],\"data\":{},\"each\":{}}]",
+	    "{\"kind\":\"a\"}\n"
+	    "{\"kind\":\"b\",\"subject\":\"s1\",\"data\":{\"x\":1,\"y\":\"],}\",\"z\":1}}\n"
+	    "{\"kind\":\"b\",\"subject\":\"s2\",\"data\":{\"x\":1,\"y\":[2],\"z\":null}}\n"
+	    "{\"kind\":\"c\",\"subject\":\"s3\",\"data\":{\"y\":3}}\n"
+	    "{\"kind\":\"d\",\"subject\":\"s4\",\"data\":{}}\n");
+}
+
+/* A column that is too short ends its group; what only looks like a group is an event like others. */
+static void
+a_strange_group_does_no_harm(void **state UNUSED)
+{
+	expect_events("[{\"kind\":\"a\",\"subject\":[\"s\",\"t\"],\"data\":{},\"each\":{\"y\":[1]}},{\"kind\":\"b\"}]",
+	              "{\"kind\":\"a\",\"subject\":\"s\",\"data\":{\"y\":1}}\n{\"kind\":\"b\"}\n");
+	expect_events("[{\"kind\":\"a\",\"subject\":[],\"data\":{},\"each\":{}}]", "");
+	expect_events("[{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{\"y\":1}}]",
+	              "{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{\"y\":1}}\n");
+	expect_events("[{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{y:[1]}}]",
+	              "{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{y:[1]}}\n");
+	expect_events("[{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{\"a\":[1],\"b\":[1],\"c\":[1],\"d\":[1],"
+	              "\"e\":[1],\"f\":[1],\"g\":[1],\"h\":[1],\"i\":[1]}}]",
+	              "{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{\"a\":[1],\"b\":[1],\"c\":[1],\"d\":[1],"
+	              "\"e\":[1],\"f\":[1],\"g\":[1],\"h\":[1],\"i\":[1]}}\n");
+	expect_events("[{\"kind\":\"a\",\"subject\":[\"s\"],\"data\":{},\"each\":{\"y\":[1]", "");
 }
 
 static void
@@ -123,8 +178,11 @@ a_row_of_nothing_or_half_a_row_ends(void **state UNUSED)
 	struct event_item item;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
-		struct slice rest = slice_of(texts[i]), one;
-		assert_false(event_items_next(&rest, &one));
+		struct event_items items;
+		struct slice one;
+		event_items_begin(&items, slice_of(texts[i]));
+		assert_false(event_items_next(&items, &one));
+		event_items_end(&items);
 	}
 	assert_false(events_read_item(SLICE("1"), &arena, &item));
 	assert_false(events_read_item(SLICE("{\"kind\" : 1}"), &arena, &item));
@@ -136,16 +194,18 @@ static void
 a_row_may_be_of_any_length(void **state UNUSED)
 {
 	struct buf row = {0};
-	struct slice rest, one;
+	struct event_items items;
+	struct slice one;
 	int count = 0;
 
 	for (int i = 0; i < 50000; i++)
 		buf_printf(&row, "%s{\"kind\" : \"task.reset\", \"data\" : {\"round\" : %d, \"by\" : null}}", i ? ", " : "[",
 		           i);
 	buf_add_byte(&row, ']');
-	rest = buf_slice(&row);
-	while (event_items_next(&rest, &one))
+	event_items_begin(&items, buf_slice(&row));
+	while (event_items_next(&items, &one))
 		count++;
+	event_items_end(&items);
 	assert_int_equal(count, 50000);
 	buf_free(&row);
 }
@@ -207,6 +267,8 @@ main(void)
 	                                   cmocka_unit_test(what_is_no_id_is_refused),
 	                                   cmocka_unit_test(places_have_one_order),
 	                                   cmocka_unit_test(a_row_is_taken_apart),
+	                                   cmocka_unit_test(a_group_is_written_out),
+	                                   cmocka_unit_test(a_strange_group_does_no_harm),
 	                                   cmocka_unit_test(a_row_of_nothing_or_half_a_row_ends),
 	                                   cmocka_unit_test(a_row_may_be_of_any_length),
 	                                   cmocka_unit_test(a_filter_lets_through_what_it_names),
