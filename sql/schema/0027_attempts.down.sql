@@ -1,12 +1,16 @@
 INSERT INTO task_attempts (tenant, task_id, epoch, attempt, round, agent_id, outcome, started_at, ended_at, duration_ms)
-SELECT a.tenant, a.task_id, a.epoch, a.attempt, a.round, a.agent_id, a.outcome, a.started_at, a.ended_at, a.duration_ms
-FROM attempts a
+SELECT t.tenant, t.id, t.epoch, t.attempt, t.round, t.leased_by, 'complete', t.leased_at, t.completed_at, t.duration_ms
+FROM tasks t
+WHERE t.status = 'completed' AND t.workflow_id IS NULL
 ON CONFLICT DO NOTHING;
+-- Whatever the planner thinks of tables that it knows nothing about yet.
+SET LOCAL enable_nestloop TO off;
 INSERT INTO task_attempts_done (tenant, task_id, epoch, attempt, round, agent_id, outcome, started_at, ended_at, duration_ms,
     done_at)
-SELECT a.tenant, a.task_id, a.epoch, a.attempt, a.round, a.agent_id, a.outcome, a.started_at, a.ended_at, a.duration_ms,
+SELECT t.tenant, t.id, t.epoch, t.attempt, t.round, t.leased_by, 'complete', t.leased_at, t.completed_at, t.duration_ms,
     t.done_at
-FROM attempts_done a JOIN tasks_done t ON t.tenant = a.tenant AND t.id = a.task_id
-WHERE NOT EXISTS (SELECT FROM task_attempts_done d
-    WHERE d.tenant = a.tenant AND d.task_id = a.task_id AND d.epoch = a.epoch);
+FROM tasks_done t
+WHERE t.status = 'completed' AND t.workflow_id IS NULL AND NOT EXISTS (SELECT FROM task_attempts_done d
+    WHERE d.tenant = t.tenant AND d.task_id = t.id AND d.epoch = t.epoch);
+RESET enable_nestloop;
 DROP VIEW attempts, attempts_done;
