@@ -313,7 +313,7 @@ static const char hand_over_sql[] =
     " SELECT format('DATABASE %I', datname) FROM pg_database"
     " WHERE datname = current_database() AND datdba <> 'agentd_server'::regrole"
     " UNION ALL SELECT format('TABLE %s', oid::regclass) FROM pg_class"
-    " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relowner <> 'agentd_server'::regrole"
+    " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND relowner <> 'agentd_server'::regrole"
     " UNION ALL SELECT format('SEQUENCE %s', c.oid::regclass) FROM pg_class c"
     " WHERE relnamespace = 'public'::regnamespace AND relkind = 'S' AND relowner <> 'agentd_server'::regrole"
     " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid"

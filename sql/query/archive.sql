@@ -102,7 +102,7 @@ WHERE t.tenant = @tenant::int AND t.id = @id::uuid;
 -- name: task_attempts_done :many
 SELECT a.epoch, a.attempt, a.round, a.agent_id, a.outcome, a.error_message, a.output_data, a.started_at, a.ended_at,
     a.duration_ms, a.epoch AS _cursor
-FROM attempts_done a
+FROM agentd_attempts_done a
 WHERE a.tenant = @tenant::int AND a.task_id = @id::uuid AND (@cursor::int IS NULL OR a.epoch < @cursor::int)
 ORDER BY a.epoch DESC
 LIMIT @limit::int + 1;

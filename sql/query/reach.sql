@@ -6,7 +6,7 @@
 SELECT r.ord, t.role, CASE WHEN t.epoch = r.epoch THEN t.leased_by ELSE a.agent_id END AS agent
 FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[]) WITH ORDINALITY AS r(tenant, id, epoch, ord)
     CROSS JOIN LATERAL (SELECT role, epoch, leased_by FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t
-    LEFT JOIN LATERAL (SELECT agent_id FROM attempts
+    LEFT JOIN LATERAL (SELECT agent_id FROM agentd_attempts
         WHERE tenant = r.tenant AND task_id = r.id AND epoch = r.epoch LIMIT 1) a ON true
 ORDER BY r.ord;
 

@@ -80,7 +80,7 @@ WITH moved AS (
         ended_at, duration_ms)
     SELECT tenant, id, epoch, CASE outcome WHEN 'release' THEN attempt + 1 ELSE attempt END, round, leased_by, outcome,
         CASE outcome WHEN 'fail' THEN error_message END, leased_at, now(), duration_ms
-    FROM moved WHERE outcome <> 'complete' -- see the view attempts
+    FROM moved WHERE outcome <> 'complete' -- see the view agentd_attempts
 ), said AS (
     INSERT INTO {EVENTS}
     SELECT tenant, now(), NULL::uuid, '[{"kind":"task.completed","subject":["' || string_agg(id::text, '","')
@@ -346,7 +346,7 @@ SELECT r.ord,
 FROM unnest(@tenant::int[], @id::uuid[], @epoch::int[], @outcome::text[])
         WITH ORDINALITY AS r(tenant, id, epoch, outcome, ord)
     LEFT JOIN LATERAL (SELECT * FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t ON true
-    LEFT JOIN LATERAL (SELECT outcome FROM attempts
+    LEFT JOIN LATERAL (SELECT outcome FROM agentd_attempts
         WHERE tenant = r.tenant AND task_id = r.id AND epoch = coalesce(r.epoch, t.epoch) OFFSET 0) a ON true
 ORDER BY r.ord;
 

@@ -150,7 +150,7 @@ LIMIT @limit::int + 1;
 -- name: task_attempts :many
 SELECT a.epoch, a.attempt, a.round, a.agent_id, a.outcome, a.error_message, a.output_data, a.started_at, a.ended_at,
     a.duration_ms, a.epoch AS _cursor
-FROM attempts a
+FROM agentd_attempts a
 WHERE a.tenant = @tenant::int AND a.task_id = @id::uuid AND (@cursor::int IS NULL OR a.epoch < @cursor::int)
 ORDER BY a.epoch DESC
 LIMIT @limit::int + 1;

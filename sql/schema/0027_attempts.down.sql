@@ -13,4 +13,4 @@ FROM tasks_done t
 WHERE t.status = 'completed' AND t.workflow_id IS NULL AND NOT EXISTS (SELECT FROM task_attempts_done d
     WHERE d.tenant = t.tenant AND d.task_id = t.id AND d.epoch = t.epoch);
 RESET enable_nestloop;
-DROP VIEW attempts, attempts_done;
+DROP VIEW agentd_attempts, agentd_attempts_done;

@@ -1,6 +1,6 @@
 -- A task outside workflows that was completed is its own record of that attempt: nothing changes its row any more. A row of
 -- task_attempts beside it cost a twentieth of a lease and its completion in batches, and as much room as an index.
-CREATE VIEW attempts WITH (security_invoker = true) AS
+CREATE VIEW agentd_attempts WITH (security_invoker = true) AS
 SELECT tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, output_data, started_at, ended_at,
     duration_ms
 FROM task_attempts
@@ -11,7 +11,7 @@ FROM tasks t
 WHERE t.status = 'completed' AND t.workflow_id IS NULL AND NOT EXISTS (
     SELECT FROM task_attempts a WHERE a.tenant = t.tenant AND a.task_id = t.id AND a.epoch = t.epoch);
 
-CREATE VIEW attempts_done WITH (security_invoker = true) AS
+CREATE VIEW agentd_attempts_done WITH (security_invoker = true) AS
 SELECT tenant, task_id, epoch, attempt, round, agent_id, outcome, error_message, output_data, started_at, ended_at,
     duration_ms
 FROM task_attempts_done

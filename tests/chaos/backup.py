@@ -133,17 +133,25 @@ def keep_leases(mine, agent):
     return {task["id"]: task["epoch"] for task in answer["tasks"]} if status == 200 else {}
 
 
+def place(cursor):
+    """Where in the order an event, or the end of what could be read, stands."""
+    return tuple(int(part) for part in cursor.split("-")[:2])
+
+
 def read_events(mine, after):
-    """All events from there on: their ids, and the cursor behind the last."""
-    ids, cursor = [], after
+    """All events from there up to now: their ids, and the cursor behind the last."""
+    status, answer = mine.ask("GET", "/events?after=latest")
+    if status != 200:
+        return [], status
+    ids, cursor, end = [], after, place(answer["next_cursor"])
     while True:
         status, answer = mine.ask("GET", f"/events?limit=500&after={cursor}" if cursor else "/events?limit=500")
         if status != 200:
             return ids, status
         ids += [item["id"] for item in answer["items"]]
-        if not answer["items"]:
-            return ids, answer["next_cursor"]
         cursor = answer["next_cursor"]
+        if not answer["items"] or place(cursor) >= end:
+            return ids, cursor
 
 
 def open_stream(one, token):

@@ -83,7 +83,7 @@ class Database:
 
     def __init__(self, cluster):
         tasks = cluster.query("SELECT id, status, epoch, input_data->>'n', output_data::text FROM tasks")
-        attempts = cluster.query("SELECT task_id, epoch, outcome, agent_id FROM attempts ORDER BY epoch")
+        attempts = cluster.query("SELECT task_id, epoch, outcome, agent_id FROM agentd_attempts ORDER BY epoch")
         workflows = cluster.query("SELECT id, status, input_data->>'n' FROM workflows")
         self.tasks = {row[0]: row[1:] for row in tasks}
         self.workflows = {row[0]: row[1:] for row in workflows}

@@ -132,7 +132,7 @@ def check_rows(cluster, name, tasks, second):
         row[0]: row[1:]
         for row in cluster.query(
             "SELECT t.id, t.status, t.epoch, t.output_data::text, t.progress::text, "
-            "(SELECT string_agg(a.epoch || a.outcome, ' ' ORDER BY a.epoch) FROM attempts a "
+            "(SELECT string_agg(a.epoch || a.outcome, ' ' ORDER BY a.epoch) FROM agentd_attempts a "
             "WHERE a.tenant = t.tenant AND a.task_id = t.id) FROM tasks t"
         )
     }

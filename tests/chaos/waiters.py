@@ -156,7 +156,7 @@ def test():
         undelivered = [
             row
             for row in around.cluster.query(
-                "SELECT task_id, epoch, outcome, agent_id, extract(epoch FROM ended_at - started_at) FROM attempts"
+                "SELECT task_id, epoch, outcome, agent_id, extract(epoch FROM ended_at - started_at) FROM agentd_attempts"
             )
             if (row[0], int(row[1])) not in book.leased
         ]

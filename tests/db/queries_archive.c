@@ -45,7 +45,7 @@ test_archive_of_tasks(void **state UNUSED)
 	assert_int_equal(CALL(TASK_DELETE_DONE, "id", done, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(TASK_DELETE_DONE, "id", done, "actor", "neo"), 0, "_status", "204");
 	assert_int_equal(CALL(TASK_GET_DONE, "id", done)->rows, 0);
-	EXPECT_SQL("0", "SELECT count(*) FROM attempts_done WHERE task_id = '%s'", done);
+	EXPECT_SQL("0", "SELECT count(*) FROM agentd_attempts_done WHERE task_id = '%s'", done);
 }
 
 static void
@@ -81,7 +81,7 @@ test_archive_of_workflows(void **state UNUSED)
 	EXPECT(CALL(WORKFLOW_DELETE_DONE, "id", id, "actor", "neo"), 0, "_status", "204");
 	EXPECT_SQL("0",
 	           "SELECT (SELECT count(*) FROM tasks_done WHERE tenant = %1$s)"
-	           " + (SELECT count(*) FROM attempts_done WHERE tenant = %1$s)"
+	           " + (SELECT count(*) FROM agentd_attempts_done WHERE tenant = %1$s)"
 	           " + (SELECT count(*) FROM subtasks_done WHERE tenant = %1$s)"
 	           " + (SELECT count(*) FROM task_dependencies_done WHERE tenant = %1$s)",
 	           fixture.tenant);

@@ -120,7 +120,7 @@ test_settle_alone_each_outcome(void **state UNUSED)
 		EXPECT(again, 0, "_ready", NULL);
 		assert_string_equal(events_of(id), rows[i].event);
 		EXPECT(CALL(TASK_ATTEMPTS, "id", id, "limit", "5"), 0, "outcome", rows[i].outcome);
-		EXPECT_SQL("1", "SELECT count(*) FROM attempts WHERE task_id = '%s'", id);
+		EXPECT_SQL("1", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", id);
 		if (strcmp(rows[i].outcome, "complete") != 0)
 			EXPECT(settle(id, "1", "complete"), 0, "_result", "stale");
 	}
@@ -146,7 +146,7 @@ test_settle_alone_twice_in_one_batch(void **state UNUSED)
 	EXPECT(settle(id, "2", "complete"), 0, "_result", "ok");
 	EXPECT(settle(id, "2", "fail"), 0, "_result", "stale");
 	EXPECT(settle(id, "2", "fail"), 0, "status", "completed");
-	EXPECT_SQL("2", "SELECT count(*) FROM attempts WHERE task_id = '%s'", id);
+	EXPECT_SQL("2", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", id);
 }
 
 static void
@@ -159,7 +159,7 @@ test_cancel_of_each_state(void **state UNUSED)
 	EXPECT(settle(waiting, NULL, "cancel"), 0, "status", "cancelled");
 	EXPECT(settle(waiting, NULL, "cancel"), 0, "_result", "ok"); /* once more is no fault */
 	expect_task(waiting, "error_message", "cancelled by neo");
-	EXPECT_SQL("0", "SELECT count(*) FROM attempts WHERE task_id = '%s'", waiting); /* nobody held it */
+	EXPECT_SQL("0", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", waiting); /* nobody held it */
 	EXPECT(settle(running, NULL, "cancel"), 0, "status", "cancelled");
 	EXPECT(CALL(TASK_HEARTBEAT, "id", running, "epoch", "1"), 0, "cancel", "t");
 	EXPECT(settle(running, "1", "complete"), 0, "_result", "stale");
@@ -246,7 +246,7 @@ test_task_delete(void **state UNUSED)
 	assert_int_equal(CALL(TASK_DELETE, "id", id, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(TASK_DELETE, "id", id, "actor", "neo"), 0, "_refused", NULL);
 	assert_int_equal(CALL(TASK_GET, "id", id)->rows, 0);
-	EXPECT_SQL("0", "SELECT count(*) FROM attempts WHERE task_id = '%s'", id);
+	EXPECT_SQL("0", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", id);
 	EXPECT(CALL(TASK_DELETE, "id", live, "actor", "neo"), 0, "_refused", "the task has not ended; cancel it first");
 	EXPECT(CALL(TASK_DELETE, "id", inside, "actor", "neo"), 0, "_refused",
 	       "the task belongs to a workflow: it goes when that is deleted");

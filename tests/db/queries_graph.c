@@ -161,7 +161,7 @@ test_reject_and_send_back(void **state UNUSED)
 	expect_workflow(id, "concat_ws(' ', status, verdict)", "completed rejected");
 	expect_workflow(id, "output_data", "{\"comment\":\"no\"}");
 	EXPECT_STATES(id, "a:completed g:completed z:cancelled");
-	EXPECT_SQL("2", "SELECT count(*) FROM attempts WHERE task_id = '%s'", g);
+	EXPECT_SQL("2", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", g);
 }
 
 /* A person is told, however the task came to wait for one. */
@@ -574,11 +574,12 @@ test_workflow_delete(void **state UNUSED)
 	CALL(WORKFLOW_CANCEL, "id", id, "actor", "neo");
 	assert_int_equal(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo", "tenant", "1")->rows, 0);
 	EXPECT(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo"), 0, "_refused", NULL);
-	EXPECT_SQL("0 0 0 0",
-	           "SELECT concat_ws(' ', (SELECT count(*) FROM workflows WHERE tenant = %1$s),"
-	           " (SELECT count(*) FROM tasks WHERE tenant = %1$s), (SELECT count(*) FROM attempts WHERE tenant = %1$s),"
-	           " (SELECT count(*) FROM task_dependencies WHERE tenant = %1$s))",
-	           fixture.tenant);
+	EXPECT_SQL(
+	    "0 0 0 0",
+	    "SELECT concat_ws(' ', (SELECT count(*) FROM workflows WHERE tenant = %1$s),"
+	    " (SELECT count(*) FROM tasks WHERE tenant = %1$s), (SELECT count(*) FROM agentd_attempts WHERE tenant = %1$s),"
+	    " (SELECT count(*) FROM task_dependencies WHERE tenant = %1$s))",
+	    fixture.tenant);
 	assert_int_equal(CALL(WORKFLOW_DELETE, "id", id, "actor", "neo")->rows, 0);
 }
 

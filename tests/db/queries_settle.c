@@ -37,7 +37,7 @@ test_settling_again_is_answered_alike(void **state UNUSED)
 	EXPECT(again, 0, "completed_at", db_answer_cell(first, 0, "completed_at"));
 	EXPECT(again, 0, "_ready", NULL);
 	expect_task(id, "output_data", "{\"v\":1}");
-	EXPECT_SQL("1", "SELECT count(*) FROM attempts WHERE task_id = '%s'", id);
+	EXPECT_SQL("1", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", id);
 	/* But not another outcome. */
 	EXPECT(queries_wait(ask_settle(id, "1", "fail", NULL, NULL)), 0, "_result", "stale");
 	expect_task(id, "status", "completed");
@@ -63,7 +63,7 @@ test_stale_epoch_changes_nothing(void **state UNUSED)
 	EXPECT(queries_wait(ask_settle(id, "1", "complete", "{}", NULL)), 0, "_result", "stale");
 	EXPECT(queries_wait(ask_settle(id, "1", "release", NULL, NULL)), 0, "_result", "ok"); /* a replay */
 	EXPECT_SQL(before, "SELECT t::text FROM tasks t WHERE id = '%s'", id);
-	EXPECT_SQL("1", "SELECT count(*) FROM attempts WHERE task_id = '%s'", id);
+	EXPECT_SQL("1", "SELECT count(*) FROM agentd_attempts WHERE task_id = '%s'", id);
 	EXPECT(queries_wait(ask_settle(new_id(), "1", "complete", "{}", NULL)), 0, "_result", "not_found");
 	EXPECT(CALL(TASK_SETTLE, "tenant", "1", "id", id, "epoch", "2", "outcome", "complete", "retryable", "true"), 0,
 	       "_result", "not_found");
@@ -93,7 +93,7 @@ test_fail_retries_with_backoff_then_dies(void **state UNUSED)
 		EXPECT(answer, 0, "status", "retrying");
 		EXPECT(answer, 0, "_ready", NULL);
 		EXPECT_SQL(pauses[attempt - 1],
-		           "SELECT t.run_at - a.ended_at FROM tasks t JOIN attempts a ON a.task_id = t.id"
+		           "SELECT t.run_at - a.ended_at FROM tasks t JOIN agentd_attempts a ON a.task_id = t.id"
 		           " WHERE t.id = '%s' AND a.epoch = %d",
 		           id, attempt);
 		assert_int_equal(queries_wait(ask_lease("[\"sena\"]", "smith", "1"))->rows, 0);
@@ -121,13 +121,13 @@ test_backoff_obeys_its_settings(void **state UNUSED)
 		struct db_answer *lease = lease_one("sena");
 		queries_wait(ask_settle(db_answer_cell(lease, 0, "id"), "1", "fail", NULL, NULL));
 	}
-	EXPECT_SQL("00:00:01", "SELECT run_at - ended_at FROM tasks t JOIN attempts ON task_id = id WHERE id = '%s'",
+	EXPECT_SQL("00:00:01", "SELECT run_at - ended_at FROM tasks t JOIN agentd_attempts ON task_id = id WHERE id = '%s'",
 	           fixed);
-	EXPECT_SQL("00:00:02.5", "SELECT run_at - ended_at FROM tasks t JOIN attempts ON task_id = id WHERE id = '%s'",
-	           bounded);
+	EXPECT_SQL("00:00:02.5",
+	           "SELECT run_at - ended_at FROM tasks t JOIN agentd_attempts ON task_id = id WHERE id = '%s'", bounded);
 	EXPECT_SQL("t",
 	           "SELECT run_at - ended_at BETWEEN interval '0.5 seconds' AND interval '1 second'"
-	           " FROM tasks t JOIN attempts ON task_id = id WHERE id = '%s'",
+	           " FROM tasks t JOIN agentd_attempts ON task_id = id WHERE id = '%s'",
 	           shaken);
 }
 
