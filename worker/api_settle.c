@@ -2,7 +2,8 @@
  * api_settle.c - how a lease ends: complete, fail, release, cancel, and the decisions of people.
  *
  * The lowest bit of a task's id says whether it belongs to a workflow: what holders say of those outside takes a
- * shorter way. It answers only what is plain; everything else is sent again on the long one, which judges.
+ * shorter way, complete one of its own. It answers only what is plain; everything else is sent again on the long one,
+ * which judges.
  */
 #include "api.h"
 #include "ask.h"
@@ -17,8 +18,10 @@ choose_way(struct call *call)
 	char last = id.len ? id.data[id.len - 1] : '1';
 	int digit = last >= '0' && last <= '9' ? last - '0' : (last | 0x20) - 'a' + 10;
 
-	if (digit % 2 == 0)
-		call_switch(call, QUERY_TASK_SETTLE_ALONE);
+	if (digit % 2 != 0)
+		return;
+	call_switch(call,
+	            slice_is(call_value(call, "outcome"), "complete") ? QUERY_TASK_COMPLETE : QUERY_TASK_SETTLE_ALONE);
 }
 
 /* The text of output_data's member `verdict`: what gates and workflows go by. */
@@ -126,8 +129,13 @@ api_reject_prepare(struct request *request, struct call *call)
 static bool
 sent_again(struct call *call, const struct db_result *result)
 {
-	if (result->count || call->query != QUERY_TASK_SETTLE_ALONE)
+	bool completed = call->query == QUERY_TASK_COMPLETE;
+
+	if (result->count || !(completed || call->query == QUERY_TASK_SETTLE_ALONE))
 		return false;
+	call_switch(call, QUERY_TASK_SETTLE);
+	if (completed)
+		call_set(call, "outcome", SLICE("complete"));
 	call_again(call, QUERY_TASK_SETTLE);
 	return true;
 }

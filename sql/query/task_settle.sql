@@ -45,34 +45,68 @@ t.ctid = held.tid AND CASE
     || ',"error":' || coalesce(to_json(error_message)::text, 'null') || '}}'
 -- end
 
+-- macro: ALONE_HELD
+-- The conditions are on t, so that they hold for the newest version of its row; IS TRUE keeps partial indexes out of the
+-- plan.
+CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
+WHERE t.ctid = held.tid AND (t.status = 'processing') IS TRUE AND t.epoch = r.epoch AND (t.workflow_id IS NULL) IS TRUE
+-- end
+
+-- macro: ALONE_SPECIAL
+CASE WHEN m.tenant IN (SELECT id FROM tenants WHERE throttles)
+    THEN EXISTS (SELECT FROM task_slots s WHERE s.tenant = m.tenant AND s.task_id = m.id OFFSET 0) END AS _special
+-- end
+
+-- name: task_complete :batch
+-- Holders complete tasks outside workflows, which is most of all settlements: nothing follows from it, and the task is the
+-- record of its attempt (see the view agentd_attempts). Done here is only what is plainly so, without a lock taken first.
+-- What has no row in the answer (a lease that has ended, a settlement said again, a task that another transaction changes
+-- at this moment) the caller sends to task_settle, which judges.
+WITH moved AS (
+    UPDATE tasks t SET status = 'completed', ready_at = NULL, completed_at = now(),
+        duration_ms = coalesce(r.duration_ms, (extract(epoch FROM now() - t.leased_at) * 1000)::int8),
+        output_data = r.output_data, verdict = r.verdict, error_message = NULL, lease_until = NULL
+    FROM (SELECT DISTINCT ON (tenant, id) *
+            FROM (SELECT unnest(@tenant::int[]) AS tenant, unnest(@id::uuid[]) AS id, unnest(@epoch::int[]) AS epoch,
+                unnest(@output_data::json[]) AS output_data, unnest(@verdict::text[]) AS verdict,
+                unnest(@duration_ms::int8[]) AS duration_ms,
+                generate_series(1, cardinality(@tenant::int[]))::int8 AS ord) q
+            ORDER BY tenant, id, ord) r
+        {ALONE_HELD}
+    RETURNING r.ord, t.tenant, t.id, t.epoch, t.attempt, t.round, t.leased_by, t.duration_ms, t.run_at
+), said AS (
+    INSERT INTO {EVENTS}
+    SELECT tenant, now(), NULL, '[{"kind":"task.completed","subject":["' || string_agg(id::text, '","')
+        || '"],"data":{"status":"completed","outcome":"complete","error":null},"each":{"agent_id":['
+        || string_agg(to_json(leased_by)::text, ',') || '],"epoch":[' || string_agg(epoch::text, ',')
+        || '],"attempt":[' || string_agg(attempt::text, ',') || '],"duration_ms":[' || string_agg(duration_ms::text, ',') || ']}}]'
+    FROM moved GROUP BY tenant
+)
+SELECT m.ord, 'ok' AS _result, m.id, 'completed' AS status, m.epoch, m.attempt, m.round, now() AS completed_at, m.run_at,
+    m.duration_ms, m.epoch AS _epoch, NULL::json AS _ready, {ALONE_SPECIAL}
+FROM moved m
+ORDER BY m.ord;
+
 -- name: task_settle_alone :batch
--- What holders say of tasks outside workflows, which is most of all settlements: nothing follows from it. Done here is only
--- what is plainly so, without a lock taken first. What has no row in the answer (a lease that has ended, a settlement said
--- again, a task that another transaction changes at this moment) the caller sends to task_settle, which judges. The
--- conditions are on t, so that they hold for the newest version of its row; IS TRUE keeps partial indexes out of the plan.
+-- The same for the other things that holders say, fail and release.
 WITH moved AS (
     UPDATE tasks t SET
-        status = CASE r.outcome WHEN 'complete' THEN 'completed' WHEN 'release' THEN 'pending'
-            ELSE CASE WHEN NOT r.retryable THEN 'failed' WHEN t.attempt <= t.max_retries THEN 'retrying' ELSE 'dead' END END,
+        status = CASE WHEN r.outcome = 'release' THEN 'pending' WHEN NOT r.retryable THEN 'failed'
+            WHEN t.attempt <= t.max_retries THEN 'retrying' ELSE 'dead' END,
         ready_at = CASE r.outcome WHEN 'release' THEN now() END,
         run_at = CASE WHEN r.outcome = 'fail' AND r.retryable AND t.attempt <= t.max_retries THEN {RETRY_AT} ELSE t.run_at END,
         attempt = CASE r.outcome WHEN 'release' THEN t.attempt - 1 ELSE t.attempt END,
-        completed_at = CASE r.outcome WHEN 'complete' THEN now()
-            WHEN 'fail' THEN CASE WHEN NOT r.retryable OR t.attempt > t.max_retries THEN now() END END,
+        completed_at = CASE WHEN r.outcome = 'fail' AND (NOT r.retryable OR t.attempt > t.max_retries) THEN now() END,
         duration_ms = coalesce(r.duration_ms, (extract(epoch FROM now() - t.leased_at) * 1000)::int8),
-        output_data = CASE r.outcome WHEN 'complete' THEN r.output_data ELSE t.output_data END,
-        verdict = CASE r.outcome WHEN 'complete' THEN r.verdict ELSE t.verdict END,
-        error_message = CASE r.outcome WHEN 'release' THEN t.error_message WHEN 'fail' THEN r.error_message END,
+        error_message = CASE r.outcome WHEN 'release' THEN t.error_message ELSE r.error_message END,
         lease_until = NULL
     FROM (SELECT DISTINCT ON (tenant, id) *
             FROM (SELECT unnest(@tenant::int[]) AS tenant, unnest(@id::uuid[]) AS id, unnest(@epoch::int[]) AS epoch,
-                unnest(@outcome::text[]) AS outcome, unnest(@output_data::json[]) AS output_data,
-                unnest(@verdict::text[]) AS verdict, unnest(@error_message::text[]) AS error_message,
+                unnest(@outcome::text[]) AS outcome, unnest(@error_message::text[]) AS error_message,
                 unnest(@retryable::bool[]) AS retryable, unnest(@duration_ms::int8[]) AS duration_ms,
                 generate_series(1, cardinality(@tenant::int[]))::int8 AS ord) q
             ORDER BY tenant, id, ord) r
-        CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
-    WHERE t.ctid = held.tid AND (t.status = 'processing') IS TRUE AND t.epoch = r.epoch AND (t.workflow_id IS NULL) IS TRUE
+        {ALONE_HELD}
     RETURNING r.ord, r.outcome, t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
         t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue
 ), recorded AS (
@@ -80,25 +114,17 @@ WITH moved AS (
         ended_at, duration_ms)
     SELECT tenant, id, epoch, CASE outcome WHEN 'release' THEN attempt + 1 ELSE attempt END, round, leased_by, outcome,
         CASE outcome WHEN 'fail' THEN error_message END, leased_at, now(), duration_ms
-    FROM moved WHERE outcome <> 'complete' -- see the view agentd_attempts
+    FROM moved
 ), said AS (
     INSERT INTO {EVENTS}
-    SELECT tenant, now(), NULL::uuid, '[{"kind":"task.completed","subject":["' || string_agg(id::text, '","')
-        || '"],"data":{"status":"completed","outcome":"complete","error":null},"each":{"agent_id":['
-        || string_agg(to_json(leased_by)::text, ',') || '],"epoch":[' || string_agg(epoch::text, ',')
-        || '],"attempt":[' || string_agg(attempt::text, ',') || '],"duration_ms":[' || string_agg(duration_ms::text, ',') || ']}}]'
-    FROM moved WHERE outcome = 'complete' GROUP BY tenant
-    UNION ALL
     SELECT tenant, now(), NULL, '[' || string_agg('{"kind":"task.' || CASE outcome WHEN 'release' THEN 'released' ELSE status END
         || '","subject":"' || id || '","data":{"status":"' || status || '","outcome":"' || outcome
         || '","agent_id":' || to_json(leased_by)::text || ',"epoch":' || epoch || ',"attempt":' || attempt
         || ',"duration_ms":' || duration_ms || ',"error":' || coalesce(to_json(error_message)::text, 'null') || '}}', ',') || ']'
-    FROM moved WHERE outcome <> 'complete' GROUP BY tenant
+    FROM moved GROUP BY tenant
 )
 SELECT m.ord, 'ok' AS _result, m.id, m.status, m.epoch, m.attempt, m.round, m.completed_at, m.run_at, m.duration_ms,
-    m.epoch AS _epoch, CASE m.outcome WHEN 'release' THEN json_build_array(m.queue) END AS _ready,
-    CASE WHEN m.tenant IN (SELECT id FROM tenants WHERE throttles)
-        THEN EXISTS (SELECT FROM task_slots s WHERE s.tenant = m.tenant AND s.task_id = m.id OFFSET 0) END AS _special
+    m.epoch AS _epoch, CASE m.outcome WHEN 'release' THEN json_build_array(m.queue) END AS _ready, {ALONE_SPECIAL}
 FROM moved m
 ORDER BY m.ord;
 

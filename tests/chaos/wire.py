@@ -10,7 +10,7 @@ import re
 # What a statement writes, by its text; the first that fits.
 KINDS = (
     ("workflow", re.compile(r"\bINSERT INTO workflows\b", re.I)),
-    ("settle", re.compile(r"\bINSERT INTO task_attempts\b", re.I)),
+    ("settle", re.compile(r"\bINSERT INTO task_attempts\b|\bUPDATE tasks t SET status = 'completed'", re.I)),
     ("create", re.compile(r"\bINSERT INTO tasks\b", re.I)),
     ("lease", re.compile(r"\bUPDATE tasks\b.*\bleased_at = ", re.I | re.S)),
 )

@@ -16,8 +16,9 @@ events_of(const char *id)
 static struct db_answer *
 ask_alone(const char *id, const char *epoch, const char *outcome)
 {
-	return ASK(TASK_SETTLE_ALONE, "id", id, "epoch", epoch, "outcome", outcome, "retryable", "true", "output_data",
-	           strcmp(outcome, "complete") == 0 ? "{\"n\":1}" : NULL, "error_message",
+	if (strcmp(outcome, "complete") == 0)
+		return ASK(TASK_COMPLETE, "id", id, "epoch", epoch, "output_data", "{\"n\":1}");
+	return ASK(TASK_SETTLE_ALONE, "id", id, "epoch", epoch, "outcome", outcome, "retryable", "true", "error_message",
 	           strcmp(outcome, "fail") == 0 ? "it broke" : NULL);
 }
 
