@@ -72,13 +72,12 @@ LATERAL (SELECT n AS priority, 'epoch'::timestamptz + w.floors[n] * interval '1 
 
 -- macro: LEASE_DEALT
 -- What was picked goes to the requests in their order.
-), offered AS MATERIALIZED (
-    SELECT tid, ord, row_number() OVER (PARTITION BY ord ORDER BY priority DESC, ready_at, id) AS nth FROM picked
 ), leased AS (
     UPDATE tasks t SET {LEASE_SET}
     FROM (SELECT o.tid, o.nth, r.ord, r.want, r.agent_id, r.lease_ms
-        -- FULL JOIN, for it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
-        FROM offered o FULL JOIN req r ON r.ord = o.ord OFFSET 0) r
+        FROM (SELECT tid, ord, row_number() OVER (PARTITION BY ord ORDER BY priority DESC, ready_at, id) AS nth FROM picked) o
+            -- FULL JOIN, for it can only be hashed: the planner takes a batch for ten rows and would compare each with each.
+            FULL JOIN req r ON r.ord = o.ord OFFSET 0) r
     WHERE t.ctid = r.tid AND r.nth <= r.want
     RETURNING r.ord, r.nth, {LEASED}
 ), {LEASE_CONSEQUENCES}

@@ -4,7 +4,8 @@
 --
 -- Locks are taken in one order: workflow, then tasks by id. Rows are looked up through LATERAL subqueries with OFFSET 0,
 -- one by one by primary key, and changed by ctid: no statistics, stale or absent, can make another plan of that. A
--- statement that changes rows by ctid comes behind one that locked them, so that it sees their newest version.
+-- statement that changes rows by ctid comes behind one that locked them, so that it sees their newest version. (Where no
+-- lock is taken first, HELD_ALONE does it in one step.)
 --
 -- Outcomes: complete, fail, release (by the holder: the epoch must be the current one), expire (by the keeper), cancel
 -- (by anybody allowed to), approve, reject (by a person, of a task that waits for one), go, skip (what became of a
@@ -45,11 +46,11 @@ t.ctid = held.tid AND CASE
     || ',"error":' || coalesce(to_json(error_message)::text, 'null') || '}}'
 -- end
 
--- macro: ALONE_HELD
--- The conditions are on t, so that they hold for the newest version of its row; IS TRUE keeps partial indexes out of the
--- plan.
-CROSS JOIN LATERAL (SELECT ctid AS tid FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) held
-WHERE t.ctid = held.tid AND (t.status = 'processing') IS TRUE AND t.epoch = r.epoch AND (t.workflow_id IS NULL) IS TRUE
+-- macro: HELD_ALONE
+-- By index, one after the other: = ANY(ARRAY[]) cannot be hashed, so there is no other plan. The conditions are on t, so
+-- that they hold for the newest version of its row; IS TRUE keeps partial indexes out of the plan.
+WHERE t.tenant = ANY(ARRAY[r.tenant]) AND t.id = ANY(ARRAY[r.id]) AND t.epoch = r.epoch
+    AND (t.status = 'processing') IS TRUE AND (t.workflow_id IS NULL) IS TRUE
 -- end
 
 -- macro: ALONE_SPECIAL
@@ -72,7 +73,7 @@ WITH moved AS (
                 unnest(@duration_ms::int8[]) AS duration_ms,
                 generate_series(1, cardinality(@tenant::int[]))::int8 AS ord) q
             ORDER BY tenant, id, ord) r
-        {ALONE_HELD}
+    {HELD_ALONE}
     RETURNING r.ord, t.tenant, t.id, t.epoch, t.attempt, t.round, t.leased_by, t.duration_ms, t.run_at
 ), said AS (
     INSERT INTO {EVENTS}
@@ -106,7 +107,7 @@ WITH moved AS (
                 unnest(@retryable::bool[]) AS retryable, unnest(@duration_ms::int8[]) AS duration_ms,
                 generate_series(1, cardinality(@tenant::int[]))::int8 AS ord) q
             ORDER BY tenant, id, ord) r
-        {ALONE_HELD}
+    {HELD_ALONE}
     RETURNING r.ord, r.outcome, t.tenant, t.id, t.epoch, t.attempt, t.round, t.status, t.leased_by, t.leased_at,
         t.error_message, t.duration_ms, t.completed_at, t.run_at, t.queue
 ), recorded AS (
