@@ -249,6 +249,23 @@ dispatch_waiting(struct db *db, int word)
 }
 
 static void
+flush_all(struct db *db)
+{
+	for (int i = 0; i < db->options.pool_size; i++)
+		if (db->connections[i].state == DB_CONNECTION_UP && db->connections[i].depth)
+			db_connection_flush(&db->connections[i]);
+}
+
+void
+db_dispatch_ahead(struct db *db, int lane)
+{
+	if (!db->lanes[lane].queued || !db_ready(db))
+		return;
+	dispatch_lane(db, lane);
+	flush_all(db);
+}
+
+static void
 on_dispatch(evutil_socket_t fd, short what, void *arg)
 {
 	struct db *db = arg;
@@ -258,9 +275,7 @@ on_dispatch(evutil_socket_t fd, short what, void *arg)
 	for (size_t word = 0; word < ARRAY_LENGTH(db->waiting); word++)
 		if (db->waiting[word])
 			dispatch_waiting(db, (int)word);
-	for (int i = 0; i < db->options.pool_size; i++)
-		if (db->connections[i].state == DB_CONNECTION_UP && db->connections[i].depth)
-			db_connection_flush(&db->connections[i]);
+	flush_all(db);
 }
 
 static void

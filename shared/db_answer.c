@@ -6,6 +6,8 @@
 #include "db_private.h"
 #include "metrics.h"
 
+enum { ROWS_MANY = 128 /* handing them out takes so long that PostgreSQL should not wait for the next statement */ };
+
 /* The one place where a call ends. */
 static void
 answer(struct db *db, struct db_call *call, const struct db_result *result)
@@ -165,6 +167,8 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 	if (execution->lane >= 0)
 		db_watch(db, execution, status);
 	if (status == DB_OK) {
+		if (PQntuples(execution->rows) >= ROWS_MANY)
+			db_dispatch_ahead(db, execution->lane);
 		hand_out_rows(db, execution);
 	} else if (status == DB_FAILED && lost_a_race(execution) &&
 	           TAILQ_FIRST(&execution->calls)->tries < db->options.retries) {

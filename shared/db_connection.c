@@ -271,9 +271,10 @@ read_results(struct db_connection *connection)
 		if (!take_result(connection, result))
 			return;
 	}
-	if (PQstatus(connection->conn) == CONNECTION_BAD)
+	/* What was sent meanwhile may have found the connection lost already. */
+	if (connection->conn && PQstatus(connection->conn) == CONNECTION_BAD)
 		db_connection_lose(connection, DB_UNAVAILABLE, PQerrorMessage(connection->conn));
-	else
+	else if (connection->conn)
 		hear(connection);
 }
 

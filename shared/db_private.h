@@ -164,6 +164,8 @@ void db_answer_without_rows(struct db *db, struct db_call *call, enum db_status 
 struct db_execution *db_execution_new(int lane);
 void db_execution_free(struct db_execution *execution);
 void db_wake(struct db *db);
+/* Sends what waits in this lane now, rather than when the loop comes round. */
+void db_dispatch_ahead(struct db *db, int lane);
 
 /* db_watch.c: an execution of a query is over, and its calls are still with it: what there is to say of it is said. */
 void db_watch(const struct db *db, const struct db_execution *execution, enum db_status status);
