@@ -16,7 +16,6 @@ struct floor_looks {
 	struct slice values[QUERY_PARAMS_MAX];
 	char tenant[24];
 	struct buf text;
-	int64_t sent_us;
 	bool looking;
 };
 
@@ -48,14 +47,14 @@ looked(void *arg, const struct db_result *result)
 {
 	struct floor_looks *looks = arg;
 	const struct floors_look *look = &looks->look;
-	int64_t now_us = clock_steady_us();
-	bool ok = result->status == DB_OK;
+	bool ok = result->status == DB_OK && result->count > 0;
+	int found = ok ? result->count - 1 : 0; /* the last row says how long it took */
 
 	looks->looking = false;
-	for (int row = 0; ok && row < result->count; row++)
+	for (int row = 0; row < found; row++)
 		floors_found(looks->floors, look, number(result, row, "priority"), number(result, row, "floor_us"));
-	floors_looked(looks->floors, look, now_us, ok ? now_us - looks->sent_us : -1);
-	if (ok && look->kind == FLOORS_LOWER && result->count > 0)
+	floors_looked(looks->floors, look, clock_steady_us(), ok ? number(result, found, "took_us") : -1);
+	if (found && look->kind == FLOORS_LOWER)
 		wake_queue(looks->worker->heritage, look->tenant, slice_of(look->queue));
 }
 
@@ -76,6 +75,5 @@ floor_looks_tick(struct floor_looks *looks, int64_t now_us)
 	looks->values[db_param(query, "special")] = look->special ? SLICE("true") : SLICE("false");
 	looks->values[db_param(query, "floors")] = buf_slice(&looks->text);
 	looks->looking = true;
-	looks->sent_us = now_us;
 	db_send(looks->worker->db, query, looks->values, looked, looks);
 }

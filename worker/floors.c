@@ -143,16 +143,14 @@ floors_write(struct floors *floors, int64_t tenant, bool special, const struct s
 	struct json_writer writer;
 	struct buf text = {0};
 	struct slice copy;
-	bool any = false;
 
-	if (!floors->entries)
+	if (floors_count(floors) == floors->suspects)
 		return SLICE_NONE;
 	json_write_begin(&writer, &text);
 	json_write_array_open(&writer);
 	for (int i = 0; i < count; i++) {
 		struct entry *entry = find(floors, tenant, special, queues[i]);
 		if (entry && !entry->suspect) {
-			any = true;
 			entry->used_us = now_us;
 			write_text(&writer, entry);
 		} else {
@@ -160,7 +158,7 @@ floors_write(struct floors *floors, int64_t tenant, bool special, const struct s
 		}
 	}
 	json_write_array_close(&writer);
-	copy = any ? (struct slice){arena_string(arena, buf_slice(&text)), text.len} : SLICE_NONE;
+	copy = (struct slice){arena_string(arena, buf_slice(&text)), text.len};
 	buf_free(&text);
 	return copy;
 }

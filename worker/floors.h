@@ -45,7 +45,10 @@ int floors_count(const struct floors *floors);
 
 /* A lease of the queue took long, maybe for another reason: it gets floors if the first look takes long too. */
 void floors_suspect(struct floors *floors, int64_t tenant, bool special, struct slice queue, int64_t now_us);
-/* The parameter of a lease for these queues: a JSON array in the arena, or absent: none of them has floors. */
+/*
+ * The parameter of a lease for these queues: a JSON array in the arena, or absent: no queue at all has floors. One kind
+ * of lease at a time: two kinds side by side would be two batches where there was one.
+ */
 struct slice floors_write(struct floors *floors, int64_t tenant, bool special, const struct slice *queues, int count,
                           int64_t now_us, struct arena *arena);
 /* All of them as a JSON array for ready_queues. */
@@ -57,7 +60,7 @@ void floors_write_times(const int64_t at_us[static FLOORS_PRIORITIES], struct bu
 MUST_CHECK bool floors_due(struct floors *floors, int64_t now_us, struct floors_look *look_r);
 /* The look found this for a priority. */
 void floors_found(struct floors *floors, const struct floors_look *look, int64_t priority, int64_t floor_us);
-/* The look is over; took_us < 0: it failed. */
+/* The look is over and took PostgreSQL took_us; < 0: it failed. */
 void floors_looked(struct floors *floors, const struct floors_look *look, int64_t now_us, int64_t took_us);
 
 #endif

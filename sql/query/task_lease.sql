@@ -311,6 +311,11 @@ FROM req r FULL JOIN leased l ON l.ord = r.ord
 WHERE l.id IS NOT NULL OR (r.may > 0 AND EXISTS (SELECT FROM refused))
 ORDER BY r.ord, l.nth;
 
+-- macro: LOOK_TOOK
+-- The last row says how long it took here: what the way to here and back takes on a busy machine tells nothing.
+UNION ALL SELECT NULL, NULL, (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000000)::int8
+-- end
+
 -- macro: FLOORS_OF
 w AS MATERIALIZED (SELECT @tenant::int AS tenant, @queue::text AS queue, @special::bool AS special,
     @floors::text::int8[] AS floors)
@@ -320,25 +325,28 @@ w AS MATERIALIZED (SELECT @tenant::int AS tenant, @queue::text AS queue, @specia
 -- The floors of one queue anew: what is ready first of each priority, above the floors that it has. What becomes ready
 -- gets the time at which its transaction began; two seconds are left for those that have not committed yet.
 WITH {FLOORS_OF}
-SELECT p.priority, (extract(epoch FROM least(t.ready_at, now() - interval '2 seconds')) * 1000000)::int8 AS floor_us
+SELECT p.priority, (extract(epoch FROM least(t.ready_at, now() - interval '2 seconds')) * 1000000)::int8 AS floor_us,
+    NULL::int8 AS took_us
 FROM w CROSS JOIN {PRIORITIES} LEFT JOIN LATERAL (
     (SELECT ready_at FROM tasks
         WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at >= p.floor ORDER BY ready_at LIMIT 1)
     UNION ALL
     (SELECT ready_at FROM tasks
-        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at >= p.floor ORDER BY ready_at LIMIT 1)) t ON true;
+        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at >= p.floor ORDER BY ready_at LIMIT 1)) t ON true
+{LOOK_TOOK};
 
 -- name: task_stragglers :many
 -- What is ready below the floors of one queue after all: a transaction that committed late, a task whose priority was
 -- changed. Beside the leases, because it reads all that is dead there.
 WITH {FLOORS_OF}
-SELECT p.priority, (extract(epoch FROM t.ready_at) * 1000000)::int8 AS floor_us
+SELECT p.priority, (extract(epoch FROM t.ready_at) * 1000000)::int8 AS floor_us, NULL::int8 AS took_us
 FROM w CROSS JOIN {PRIORITIES} CROSS JOIN LATERAL (
     (SELECT ready_at FROM tasks
         WHERE NOT w.special AND {PLAIN} AND priority = p.priority AND ready_at < p.floor ORDER BY ready_at LIMIT 1)
     UNION ALL
     (SELECT ready_at FROM tasks
-        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at < p.floor ORDER BY ready_at LIMIT 1)) t;
+        WHERE w.special AND {SPECIAL} AND priority = p.priority AND ready_at < p.floor ORDER BY ready_at LIMIT 1)) t
+{LOOK_TOOK};
 
 -- name: task_heartbeat :batch
 -- gather: 50
