@@ -1,26 +1,49 @@
 /* event_items.c - see event_items.h. What is cut wrongly ends what it is in: nothing is read beyond the row. */
 #include "event_items.h"
 
+/* The place of the quote that ends the string whose first quote is at the place from; len: it does not end. */
+static size_t
+string_end(struct slice text, size_t from)
+{
+	size_t at = from + 1, backslashes;
+	const char *quote;
+
+	for (; (quote = memchr(text.data + at, '"', text.len - at)); at++) {
+		at = (size_t)(quote - text.data);
+		for (backslashes = 0; text.data[at - 1 - backslashes] == '\\'; backslashes++)
+			;
+		if (backslashes % 2 == 0)
+			return at;
+	}
+	return text.len;
+}
+
 /* Where the value at the beginning of text ends: at a comma or a bracket of what is around it. */
 static size_t
 value_length(struct slice text)
 {
-	bool quoted = false;
 	int depth = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
-		char c = text.data[i];
-		if (quoted) {
-			i += c == '\\';
-			quoted = c != '"';
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '{' || c == '[') {
+		switch (text.data[i]) {
+		case '"':
+			i = string_end(text, i);
+			break;
+		case '{':
+		case '[':
 			depth++;
-		} else if (depth > 0 && (c == '}' || c == ']')) {
-			depth--;
-		} else if (depth == 0 && (c == ',' || c == ']' || c == '}')) {
-			return i;
+			break;
+		case '}':
+		case ']':
+			if (depth-- == 0)
+				return i;
+			break;
+		case ',':
+			if (depth == 0)
+				return i;
+			break;
+		default:
+			break;
 		}
 	}
 	return 0;
