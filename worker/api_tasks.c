@@ -52,7 +52,7 @@ api_task_prepare(struct request *request, struct call *call)
 	set_retry(request, call);
 	if (!call_value(call, "unique_key").data && !call_value(call, "concurrency_key").data &&
 	    !call_value(call, "requires").data && !call_value(call, "run_at").data) {
-		call_switch(call, QUERY_TASK_CREATE);
+		call_switch(call, call_value(call, "traceparent").data ? QUERY_TASK_CREATE_TRACED : QUERY_TASK_CREATE);
 		call_set(call, "event", task_made_event(call));
 	}
 	return true;
@@ -65,7 +65,7 @@ api_task_finish(struct request *request, struct call *call, const struct db_resu
 	int column = result->count ? db_column(result, "_refused") : -1;
 	struct slice why = column < 0 ? SLICE_NONE : db_cell(result, 0, column);
 
-	if (call->query == QUERY_TASK_CREATE)
+	if (call->query == QUERY_TASK_CREATE || call->query == QUERY_TASK_CREATE_TRACED)
 		task_made_write(call, result);
 	else if (why.data)
 		call_fail(call, ERROR_UNIQUE_KEY_TAKEN, arena_string(&request->arena, why));

@@ -29,7 +29,7 @@ task_made_init(void)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(pieces); i++) {
 		pieces[i].param = db_param(QUERY_TASK_CREATE, pieces[i].name);
-		INVARIANT(pieces[i].param >= 0);
+		INVARIANT(pieces[i].param >= 0 && pieces[i].param == db_param(QUERY_TASK_CREATE_TRACED, pieces[i].name));
 	}
 }
 

@@ -281,7 +281,7 @@ marked_id(void)
 	return id;
 }
 
-/* The four statements that make tasks keep the trace, every statement that leases hands it out, a week is enough. */
+/* The statements that make tasks keep the trace, every statement that leases hands it out, a week is enough. */
 static void
 test_traces_go_with_their_tasks(void **state UNUSED)
 {
@@ -289,7 +289,7 @@ test_traces_go_with_their_tasks(void **state UNUSED)
 	const char *begin = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", *held;
 	struct db_answer *lease;
 
-	CALL(TASK_CREATE, "id", traced, "queue", "sena", "role", "sena", "description", "d", "priority", "8", "max_retries",
+	CALL(TASK_CREATE_TRACED, "id", traced, "queue", "sena", "role", "sena", "description", "d", "priority", "8", "max_retries",
 	     "0", "event", "{}", "traceparent", begin, "tracestate", "a=b");
 	CALL(TASK_CREATE_SPECIAL, "id", special, "queue", "sena", "role", "sena", "description", "d", "priority", "7",
 	     "max_retries", "0", "unique_key", special, "on_duplicate", "refuse", "traceparent", begin);
