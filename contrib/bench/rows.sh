@@ -180,7 +180,7 @@ row_array() {
 }
 
 row_batch() {
-	run_work work_batch 16 100 $((seconds * 60000))
+	run_work work_batch 24 100 $((seconds * 60000))
 	run_queue_work graphile_work_batch graphile work_batch $(((seconds + 1) * 60000))
 	run_queue_work pgboss_work_batch pgboss work_batch 25000
 }
