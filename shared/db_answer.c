@@ -6,7 +6,10 @@
 #include "db_private.h"
 #include "metrics.h"
 
-enum { ROWS_MANY = 128 /* handing them out takes so long that PostgreSQL should not wait for the next statement */ };
+enum {
+	ROWS_MANY = 128, /* handing them out takes long */
+	CALLS_ENOUGH = 5 /* for a batch; fewer rather wait for those that come meanwhile */
+};
 
 /* The one place where a call ends. */
 static void
@@ -154,6 +157,15 @@ status_of(const struct db_execution *execution)
 	return DB_FAILED;
 }
 
+/* PostgreSQL should not wait for its next statement until the answers of this one are written. */
+static void
+dispatch_ahead(struct db *db, const struct db_execution *execution)
+{
+	if (execution->lane >= 0 &&
+	    (PQntuples(execution->rows) >= ROWS_MANY || db->lanes[execution->lane].queued >= CALLS_ENOUGH))
+		db_dispatch_ahead(db, execution->lane);
+}
+
 void
 db_finished(struct db *db, struct db_execution *execution, enum db_status status)
 {
@@ -167,8 +179,7 @@ db_finished(struct db *db, struct db_execution *execution, enum db_status status
 	if (execution->lane >= 0)
 		db_watch(db, execution, status);
 	if (status == DB_OK) {
-		if (PQntuples(execution->rows) >= ROWS_MANY)
-			db_dispatch_ahead(db, execution->lane);
+		dispatch_ahead(db, execution);
 		hand_out_rows(db, execution);
 	} else if (status == DB_FAILED && lost_a_race(execution) &&
 	           TAILQ_FIRST(&execution->calls)->tries < db->options.retries) {
