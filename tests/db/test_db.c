@@ -116,8 +116,8 @@ look_at_columns(void *arg, const struct db_result *result)
 	static const struct {
 		const char *name;
 		enum db_column_type type;
-	} expected[] = {{"id", DB_COLUMN_TEXT},        {"role", DB_COLUMN_TEXT},        {"attempt", DB_COLUMN_NUMBER},
-	                {"epoch", DB_COLUMN_NUMBER},   {"lease_s", DB_COLUMN_NUMBER}, {"labels", DB_COLUMN_JSON},
+	} expected[] = {{"id", DB_COLUMN_TEXT},         {"role", DB_COLUMN_TEXT},      {"attempt", DB_COLUMN_NUMBER},
+	                {"epoch", DB_COLUMN_NUMBER},    {"lease_s", DB_COLUMN_NUMBER}, {"labels", DB_COLUMN_JSON},
 	                {"lease_until", DB_COLUMN_TIME}};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(expected); i++) {
@@ -200,7 +200,8 @@ test_calls_of_one_turn_go_together(void **state UNUSED)
 	assert_int_equal(db_pending(fixture.db), 1000);
 	db_fixture_wait(&fixture);
 	for (int i = 0; i < 1000; i++)
-		db_answer_expect(answers[i], 0, "run_at", answers[i]->values[db_param(QUERY_TASK_CREATE_SPECIAL, "run_at")].data);
+		db_answer_expect(answers[i], 0, "run_at",
+		                 answers[i]->values[db_param(QUERY_TASK_CREATE_SPECIAL, "run_at")].data);
 	assert_int_equal(DB_BATCH_MAX, 512);
 	assert_string_equal(SQL("SELECT count(DISTINCT xmin::text) FROM tasks"), "2");
 }
@@ -231,6 +232,60 @@ test_calls_that_come_meanwhile_are_the_next_batch(void **state UNUSED)
 		assert_int_equal(answers[i]->rows, 1);
 	assert_string_equal(SQL("SELECT count(DISTINCT xmin::text) FROM agents WHERE agent_id <> 'a0'"), "1");
 	assert_string_equal(SQL("SELECT count(DISTINCT xmin::text) FROM agents"), "2");
+}
+
+static void
+make_leased(const char *id)
+{
+	SQL("INSERT INTO tasks (tenant, id, queue, status, epoch, leased_by, leased_at, lease_until)"
+	    " VALUES (%s, '%s', 'q', 'processing', 1, 'smith', now(), now() + interval '1 hour')",
+	    fixture.tenant, id);
+}
+
+/* Whether somebody waits for a lock, within two seconds; without the loop, for it runs inside of it. */
+static void
+look_for_a_waiter(void *arg, const struct db_result *result)
+{
+	int64_t until_us = clock_steady_us() + 2000000;
+	int one = 1;
+
+	assert_int_equal(result->status, DB_OK);
+	while (!*(bool *)arg && clock_steady_us() < until_us)
+		*(bool *)arg = are_waiting(&one);
+}
+
+/* PostgreSQL has the next statement before the answers of the last one are written, if enough calls waited for it. */
+static void
+test_enough_calls_that_wait_go_ahead_of_the_answers(void **state UNUSED)
+{
+	static const char *const ids[] = {"01a20944-e798-7506-82ba-b59f98e823c0", "01a20944-e798-7506-82ba-b59f98e823c2"};
+	struct pg_conn *first = db_fixture_connect(&fixture), *second = db_fixture_connect(&fixture);
+	struct slice values[QUERY_PARAMS_MAX] = {0};
+	bool waited = false;
+
+	start(2, 10000);
+	make_leased(ids[0]);
+	make_leased(ids[1]);
+	db_fixture_sql_on(&fixture, first,
+	                  arena_printf(&fixture.arena, "BEGIN; UPDATE tasks SET priority = 6 WHERE id = '%s'", ids[0]));
+	db_fixture_sql_on(&fixture, second,
+	                  arena_printf(&fixture.arena, "BEGIN; UPDATE tasks SET priority = 6 WHERE id = '%s'", ids[1]));
+	values[db_param(QUERY_TASK_COMPLETE, "tenant")] = slice_of(fixture.tenant);
+	values[db_param(QUERY_TASK_COMPLETE, "id")] = slice_of(ids[0]);
+	values[db_param(QUERY_TASK_COMPLETE, "epoch")] = SLICE("1");
+	db_send(fixture.db, QUERY_TASK_COMPLETE, values, look_for_a_waiter, &waited);
+	wait_for_waiters(1);
+	for (int i = 0; i < 5; i++)
+		ASK(TASK_COMPLETE, "id", ids[1], "epoch", "1");
+	event_base_loop(fixture.base, EVLOOP_NONBLOCK);
+	db_fixture_sql_on(&fixture, first, "ROLLBACK");
+	while (!waited && db_pending(fixture.db) == 6)
+		event_base_loop(fixture.base, EVLOOP_ONCE);
+	assert_true(waited);
+	db_fixture_sql_on(&fixture, second, "ROLLBACK");
+	database_close(first);
+	database_close(second);
+	db_fixture_wait(&fixture);
 }
 
 struct chain {
@@ -659,6 +714,7 @@ main(void)
 	    TEST(test_calls_that_come_meanwhile_are_the_next_batch),
 	    TEST(test_a_callback_may_send_the_next_call),
 	    TEST(test_one_guilty_call_fails_alone),
+	    TEST(test_enough_calls_that_wait_go_ahead_of_the_answers),
 	    TEST(test_violated_constraint_is_named),
 	    TEST(test_value_of_a_wrong_type_fails_alone),
 	    TEST(test_deadlock_is_tried_again),
