@@ -462,9 +462,9 @@ test_two_processes_rotate_one_file(UNUSED void **state)
 		count_ids(text, seen);
 		free(text);
 	}
-	/* Rotated often, a new file only for a full one, and each line there exactly once. */
-	assert_in_range(files, 10, ROTATED_MAX);
-	assert_true(files < WRITERS * LINES_EACH * 160 / 4096 + 10);
+	/* A new file only for a full one, and each line there exactly once. How many files is left to the scheduler: while
+	 * one rotates, the other goes on with the old file. */
+	assert_in_range(files, 2, WRITERS * LINES_EACH * 160 / 4096 + 10);
 	for (int i = 0; i < WRITERS * LINES_EACH; i++)
 		assert_int_equal(seen[i], 1);
 }
