@@ -7,7 +7,7 @@
 #ifndef AGENTD_BIND_H
 #define AGENTD_BIND_H
 
-#include "calls.h"
+#include "call.h"
 #include "request.h"
 
 /* Resolves every row of the table. A parameter that nothing gives breaks an invariant, naming it on standard error. */

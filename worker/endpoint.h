@@ -80,6 +80,7 @@ struct endpoint {
 	const struct schema *reply;
 	int sql;       /* ENDPOINT_SQL(); 0: steps alone */
 	int elsewhere; /* ENDPOINT_SQL() of the archive's query, asked when the first finds nothing; 0: none */
+	int within;    /* ENDPOINT_SQL() of what a list is of, asked when the list is empty: not there either, 404; 0: none */
 	const char *content_type; /* of success; NULL: application/json */
 	struct endpoint_constant constants[ENDPOINT_CONSTANTS_MAX];
 	struct endpoint_reach reaches[ENDPOINT_REACHES_MAX];

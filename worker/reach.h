@@ -10,7 +10,7 @@
 #ifndef AGENTD_REACH_H
 #define AGENTD_REACH_H
 
-#include "calls.h"
+#include "call.h"
 #include "scope.h"
 
 /* True if an endpoint of the permission can tell names of that kind. */

@@ -8,7 +8,7 @@
 #ifndef AGENTD_TASK_MADE_H
 #define AGENTD_TASK_MADE_H
 
-#include "calls.h"
+#include "call.h"
 
 /* Finds the parameters by name; once, before the rest. */
 void task_made_init(void);

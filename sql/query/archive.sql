@@ -107,6 +107,18 @@ WHERE a.tenant = @tenant::int AND a.task_id = @id::uuid AND (@cursor::int IS NUL
 ORDER BY a.epoch DESC
 LIMIT @limit::int + 1;
 
+-- name: task_dependencies_done :many
+SELECT n.id, p.key, p.status, n.direction, n.id AS _cursor
+FROM (SELECT d.depends_on AS id, 'depends_on' AS direction FROM task_dependencies_done d
+        WHERE d.tenant = @tenant::int AND d.task_id = @id::uuid
+        UNION ALL
+        SELECT d.task_id, 'dependent' FROM task_dependencies_done d
+        WHERE d.tenant = @tenant::int AND d.depends_on = @id::uuid) n
+    JOIN tasks_done p ON p.tenant = @tenant::int AND p.id = n.id
+WHERE @cursor::uuid IS NULL OR n.id > @cursor::uuid
+ORDER BY n.id
+LIMIT @limit::int + 1;
+
 -- name: subtask_list_done :many
 SELECT s.id, s.task_id, s.description, s.status, s.input_data, s.output_data, s.error_message, s.created_at, s.started_at,
     s.completed_at, s.id AS _cursor

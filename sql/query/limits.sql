@@ -23,6 +23,9 @@ WITH o AS MATERIALIZED (
     RETURNING *, (xmax = 0) AS is_new
 ), flagged AS (
     UPDATE tenants SET throttles = true WHERE id = @tenant::int AND NOT throttles
+), places AS (
+    INSERT INTO task_slots AS s (tenant, counter, task_id, epoch)
+    {LIMIT_PLACES}
 ), a AS (
     INSERT INTO {AUDIT}
     SELECT l.tenant, now(), @actor::text, @principal::text, 'limit.put', 'limit', l.name, (SELECT was FROM o),

@@ -16,6 +16,16 @@ FROM (SELECT DISTINCT tenant, id FROM unnest(@tenant::int[], @id::uuid[]) AS q(t
 SELECT w.id FROM workflows w WHERE w.tenant = @tenant::int AND w.id = @id::uuid FOR NO KEY UPDATE
 -- end
 
+-- macro: LIMIT_PLACES
+-- The places of limit l that are taken by what runs already: for task_slots. A limit of what agents hold counts that itself.
+SELECT l.tenant, l.name || ':' || v.value, t.id, t.epoch
+FROM l CROSS JOIN LATERAL (SELECT id, epoch, role, labels FROM tasks
+        WHERE tenant = l.tenant AND status = 'processing' OFFSET 0) t
+    CROSS JOIN LATERAL (SELECT CASE l.key WHEN 'role' THEN t.role WHEN 'label' THEN t.labels ->> l.label END) v(value)
+WHERE l.kind = 'concurrency' AND l.key <> 'agent' AND v.value IS NOT NULL AND (l.match IS NULL OR l.match = v.value)
+ON CONFLICT (tenant, counter, task_id) DO UPDATE SET epoch = excluded.epoch WHERE s.epoch < excluded.epoch
+-- end
+
 -- macro: AUDIT
 -- Who (name, and user:ID or key:ID), what, and how it was before and after, without secrets and payloads.
 audit_log (tenant, at, actor, actor_id, action, subject_type, subject_id, before, after, address, request_id)

@@ -415,8 +415,14 @@ ORDER BY r.ord;
 -- name: keeper_unpark :many
 -- all tenants: the keeper works for every one of them.
 -- What waits for a limit that has room: because a window of a rate began, a worker died between the settlement and
--- task_unpark, or the limit was raised or taken away. And places whose holders have ended.
-WITH RECURSIVE ended AS (
+-- task_unpark, or the limit was raised or taken away. And places: away with those whose holders have ended; for a new
+-- limit, those of what was leased while it was made (statements have a time limit of seconds).
+WITH RECURSIVE l AS MATERIALIZED (
+    SELECT * FROM limits WHERE updated_at > now() - interval '1 minute'
+), taken AS (
+    INSERT INTO task_slots AS s (tenant, counter, task_id, epoch)
+    {LIMIT_PLACES}
+), ended AS (
     DELETE FROM task_slots s
     WHERE ctid = ANY(ARRAY(
         SELECT o.ctid FROM task_slots o

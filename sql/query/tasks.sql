@@ -165,6 +165,13 @@ WHERE a.tenant = @tenant::int AND a.task_id = @id::uuid AND (@cursor::int IS NUL
 ORDER BY a.epoch DESC
 LIMIT @limit::int + 1;
 
+-- name: task_known :one
+-- Whether a task is there, or in the archive.
+SELECT t.id FROM tasks t WHERE t.tenant = @tenant::int AND t.id = @id::uuid
+UNION ALL
+SELECT t.id FROM tasks_done t WHERE t.tenant = @tenant::int AND t.id = @id::uuid
+LIMIT 1;
+
 -- name: task_dependencies :many
 -- In both directions: what the task waits for, and what waits for it.
 SELECT n.id, p.key, p.status, n.direction, n.id AS _cursor

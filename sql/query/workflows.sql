@@ -41,6 +41,13 @@ FROM unnest(@tenant::int[], @id::uuid[]) WITH ORDINALITY AS r(tenant, id, ord)
     CROSS JOIN LATERAL (SELECT * FROM workflows WHERE tenant = r.tenant AND id = r.id OFFSET 0) w
 ORDER BY r.ord;
 
+-- name: workflow_known :one
+-- Whether a workflow is there, or in the archive.
+SELECT w.id FROM workflows w WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+UNION ALL
+SELECT w.id FROM workflows_done w WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+LIMIT 1;
+
 -- macro: WORKFLOW_FILTER
 w.tenant = @tenant::int
 AND (@cursor::uuid IS NULL OR w.id < @cursor::uuid)

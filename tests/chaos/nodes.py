@@ -67,7 +67,7 @@ def test():
     book, longest, most = ledger.Ledger(), 0.0, 0
     with stage.Stage(3) as around:
         work = load.Load(around.nodes, book)
-        # Before the first lease: a limit does not count what was running before it was made.
+        # Before the first lease: a limit that is made later counts what runs, but ends none of it.
         owner = client.Client(around.nodes, work.token)
         tap.check("the limit is set", owner.ask("PUT", "/limits/nodes", LIMIT)[0] == 201)
         owner.close()

@@ -38,6 +38,10 @@ test_archive_of_tasks(void **state UNUSED)
 	assert_int_equal(CALL(TASK_ATTEMPTS_DONE, "id", done, "limit", "5", "cursor", "1")->rows, 0);
 	assert_int_equal(CALL(SUBTASK_LIST_DONE, "id", done, "limit", "5")->rows, 0);
 	assert_int_equal(CALL(TASK_GET_DONE, "id", done, "tenant", "1")->rows, 0);
+	EXPECT(CALL(TASK_KNOWN, "id", done), 0, "id", done);
+	EXPECT(CALL(TASK_KNOWN, "id", live), 0, "id", live);
+	assert_int_equal(CALL(TASK_KNOWN, "id", done, "tenant", "1")->rows, 0);
+	assert_int_equal(CALL(TASK_KNOWN, "id", live, "tenant", "1")->rows, 0);
 	assert_int_equal(CALL(TASK_GET, "id", live)->rows, 1);
 	/* An id of the future: nobody looks so far. */
 	assert_int_equal(CALL(TASK_GET, "id", "ffffffff-ffff-7fff-bfff-000000000001")->rows, 1);
@@ -72,6 +76,18 @@ test_archive_of_workflows(void **state UNUSED)
 	assert_int_equal(
 	    CALL(WORKFLOW_TASK_LIST_DONE, "id", id, "limit", "5", "cursor", db_answer_cell(tasks, 0, "id"))->rows, 1);
 	assert_int_equal(CALL(SUBTASK_LIST_DONE, "id", db_answer_cell(tasks, 0, "id"), "limit", "5")->rows, 1);
+	EXPECT(CALL(TASK_DEPENDENCIES_DONE, "id", db_answer_cell(tasks, 0, "id"), "limit", "5"), 0, "direction", "dependent");
+	EXPECT(CALL(TASK_DEPENDENCIES_DONE, "id", db_answer_cell(tasks, 1, "id"), "limit", "5"), 0, "key", "a");
+	assert_int_equal(CALL(TASK_DEPENDENCIES_DONE, "id", db_answer_cell(tasks, 1, "id"), "limit", "5", "cursor",
+	                      db_answer_cell(tasks, 0, "id"))
+	                     ->rows,
+	                 0);
+	assert_int_equal(
+	    CALL(TASK_DEPENDENCIES_DONE, "id", db_answer_cell(tasks, 1, "id"), "limit", "5", "tenant", "1")->rows, 0);
+	EXPECT(CALL(WORKFLOW_KNOWN, "id", id), 0, "id", id);
+	EXPECT(CALL(WORKFLOW_KNOWN, "id", live), 0, "id", live);
+	assert_int_equal(CALL(WORKFLOW_KNOWN, "id", id, "tenant", "1")->rows, 0);
+	assert_int_equal(CALL(WORKFLOW_KNOWN, "id", live, "tenant", "1")->rows, 0);
 	EXPECT_SQL("2 1", "SELECT concat_ws(' ', json_array_length('%s'), json_array_length('%s'))",
 	           db_answer_cell(CALL(WORKFLOW_GRAPH_DONE, "id", id), 0, "nodes"),
 	           db_answer_cell(CALL(WORKFLOW_GRAPH_DONE, "id", id), 0, "edges"));
