@@ -111,7 +111,8 @@ bool api_template_free(struct request *request, struct call *call);
 
 /* api_tenants.c */
 enum step api_tenant_hash(struct request *request);
-enum step api_tenant_create(struct request *request);
+bool api_tenant_create_prepare(struct request *request, struct call *call);
+void api_tenant_create_finish(struct request *request, struct call *call, const struct db_result *result);
 enum step api_roles(struct request *request);
 
 /* api_schedules.c */

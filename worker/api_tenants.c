@@ -4,12 +4,9 @@
  * The password is hashed in the pool before anything is written, so the tenant and its admin are made in one statement.
  */
 #include "api.h"
-#include "ask.h"
 #include "body.h"
 #include "new_password.h"
-#include "rows.h"
 #include "username.h"
-#include "uuid.h"
 
 /* The order of fields_tenant. */
 enum { NAME, DESCRIPTION, QUOTAS, ADMIN_USERNAME, ADMIN_PASSWORD, TENANT_FIELDS };
@@ -65,44 +62,23 @@ api_tenant_hash(struct request *request)
 	return new_password_hash(&tenant->new, tenant->fields[ADMIN_PASSWORD].text);
 }
 
-static enum step
-created(struct request *request, const struct db_result *result)
-{
-	struct json_writer writer;
-
-	if (result->count == 0)
-		return request_fail(request, ERROR_CONFLICT, "there is a tenant of this name already");
-	json_write_begin(&writer, &request->reply);
-	rows_write_object(&writer, result, 0);
-	request->status = 201;
-	return STEP_NEXT;
-}
-
-enum step
-api_tenant_create(struct request *request)
+bool
+api_tenant_create_prepare(struct request *request, struct call *call)
 {
 	const struct new_tenant *tenant = request->state;
-	struct slice *values = ask_values(request, QUERY_TENANT_CREATE);
-	char *id = arena_alloc(&request->arena, UUID_TEXT_SIZE);
-	const struct {
-		const char *name;
-		struct slice value;
-	} given[] = {{"tenant", ask_tenant(request)},
-	             {"name", tenant->fields[NAME].text},
-	             {"description", tenant->fields[DESCRIPTION].text},
-	             {"quotas", tenant->fields[QUOTAS].text},
-	             {"admin_username", tenant->fields[ADMIN_USERNAME].text},
-	             {"password_hash", *tenant->new.hash ? slice_of(tenant->new.hash) : SLICE_NONE},
-	             {"user_id", {id, UUID_TEXT_SIZE - 1}},
-	             {"actor", request->principal.name},
-	             {"principal", ask_principal(request)},
-	             {"address", request->address},
-	             {"request_id", request->id}};
 
-	uuid_new(id);
-	for (size_t i = 0; i < ARRAY_LENGTH(given); i++)
-		ask_set(values, QUERY_TENANT_CREATE, given[i].name, given[i].value);
-	return ask_send(request, QUERY_TENANT_CREATE, values, created);
+	if (*tenant->new.hash)
+		call_set(call, "password_hash", slice_of(tenant->new.hash));
+	return true;
+}
+
+void
+api_tenant_create_finish(struct request *request, struct call *call, const struct db_result *result)
+{
+	if (result->count)
+		call_finish(request, call, result);
+	else
+		call_fail(call, ERROR_CONFLICT, "there is a tenant of this name already");
 }
 
 static void

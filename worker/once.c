@@ -45,13 +45,10 @@ enum step
 once_read(struct request *request)
 {
 	struct slice key = request_header(request, "idempotency-key");
-	bool creates = request->endpoint->method == HTTP_POST && request->endpoint->status == 201;
 	bool plain = key.len > 0 && key.len <= KEY_MAX;
 
-	if (!key.data || (!request->endpoint->once && !creates))
+	if (!key.data || !request->endpoint->once)
 		return STEP_NEXT;
-	if (!request->endpoint->once)
-		return request_fail(request, ERROR_VALIDATION_FAILED, "this endpoint repeats nothing: send no Idempotency-Key");
 	for (size_t i = 0; plain && i < key.len; i++)
 		plain = key.data[i] > 0x20 && key.data[i] < 0x7F;
 	if (!plain)

@@ -19,7 +19,7 @@ WITH t AS (
     RETURNING *
 ), u AS (
     INSERT INTO users (tenant, id, username, password_hash, role, created_at)
-    SELECT t.id, @user_id::uuid, @admin_username::text, @password_hash::text, 'admin', now()
+    SELECT t.id, @new_id::uuid, @admin_username::text, @password_hash::text, 'admin', now()
     FROM t WHERE @admin_username::text IS NOT NULL
     RETURNING *
 ), a AS (

@@ -7,7 +7,7 @@
 static struct db_answer *
 make_tenant(const char *name, const char *quotas, const char *admin)
 {
-	return CALL(TENANT_CREATE, "name", name, "quotas", quotas, "admin_username", admin, "user_id", new_id(),
+	return CALL(TENANT_CREATE, "name", name, "quotas", quotas, "admin_username", admin, "new_id", new_id(),
 	            "password_hash", admin ? "h-secret" : NULL, "actor", "neo", "address", "127.0.0.1", "request_id", "r7");
 }
 

@@ -44,7 +44,6 @@ static const struct {
 } audited_by[] = {
     {"login", QUERY_USER_LOGGED_IN},
     {"patchConfig", QUERY_SETTINGS_SET},
-    {"createTenant", QUERY_TENANT_CREATE},
     {"changePassword", QUERY_USER_PASSWORD_OWN},
 };
 

@@ -114,6 +114,31 @@ test_nothing_that_a_client_says_is_ignored(void **state UNUSED)
 	}
 }
 
+/* What makes something can be sent again without making it twice. */
+static void
+test_what_creates_understands_an_idempotency_key(void **state UNUSED)
+{
+	for (int i = 0; i < endpoint_count; i++)
+		if (endpoint_table[i].method == HTTP_POST && endpoint_table[i].status == 201 && !endpoint_table[i].once)
+			fail_msg("%s creates, but does not repeat its answer", endpoint_table[i].operation);
+}
+
+/* An empty list is not the same as a list of nothing; what can be asked about without being there is named here. */
+static void
+test_lists_know_what_they_are_of(void **state UNUSED)
+{
+	static const char *const without[] = {"agentTasks", "agentMetrics", "inbox", "listMemoryAccesses"};
+
+	for (int i = 0; i < endpoint_count; i++) {
+		const struct endpoint *row = &endpoint_table[i];
+		bool named = false;
+		for (size_t w = 0; w < ARRAY_LENGTH(without); w++)
+			named = named || strcmp(without[w], row->operation) == 0;
+		if (row->sql && query_of(row)->kind == QUERY_KIND_MANY && strchr(row->path, '{') && !row->within != named)
+			fail_msg("%s: does it tell an empty list from one of nothing?", row->operation);
+	}
+}
+
 static void
 test_lists_have_pages(void **state UNUSED)
 {
@@ -492,6 +517,8 @@ main(void)
 	    cmocka_unit_test(test_operation_ids_are_unique),
 	    cmocka_unit_test(test_every_parameter_resolves),
 	    cmocka_unit_test(test_nothing_that_a_client_says_is_ignored),
+	    cmocka_unit_test(test_what_creates_understands_an_idempotency_key),
+	    cmocka_unit_test(test_lists_know_what_they_are_of),
 	    cmocka_unit_test(test_lists_have_pages),
 	    cmocka_unit_test(test_only_listed_rows_are_open),
 	    cmocka_unit_test(test_every_row_has_the_permission_that_is_listed),
