@@ -285,7 +285,7 @@ def _workflow(t):
 
 @request("workflowTasks", "workflowEvents")
 def _workflow_list(t):
-    return Request(id=workflow(t)["id"], foreign=(200, 404))
+    return Request(id=workflow(t)["id"])
 
 
 @request("patchWorkflow")
@@ -332,7 +332,7 @@ def _task(t):
 
 @request("listDependencies", "listSubtasks", "listAttempts")
 def _task_list(t):
-    return Request(id=held(t)["id"], foreign=(200, 404))
+    return Request(id=held(t)["id"])
 
 
 @request("patchTask")
@@ -601,7 +601,7 @@ def _alert_channel(t):
 
 @request("listAlertDeliveries")
 def _alert_deliveries(t):
-    return Request(id=alert_channel(t), foreign=(200,))
+    return Request(id=alert_channel(t))
 
 
 @request("patchAlertChannel")
