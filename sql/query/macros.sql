@@ -23,6 +23,8 @@ FROM l CROSS JOIN LATERAL (SELECT id, epoch, role, labels FROM tasks
         WHERE tenant = l.tenant AND status = 'processing' OFFSET 0) t
     CROSS JOIN LATERAL (SELECT CASE l.key WHEN 'role' THEN t.role WHEN 'label' THEN t.labels ->> l.label END) v(value)
 WHERE l.kind = 'concurrency' AND l.key <> 'agent' AND v.value IS NOT NULL AND (l.match IS NULL OR l.match = v.value)
+  AND NOT EXISTS (SELECT FROM task_slots o WHERE o.tenant = l.tenant AND o.counter = l.name || ':' || v.value
+      AND o.task_id = t.id AND o.epoch = t.epoch OFFSET 0)
 ON CONFLICT (tenant, counter, task_id) DO UPDATE SET epoch = excluded.epoch WHERE s.epoch < excluded.epoch
 -- end
 
