@@ -28,7 +28,6 @@ set_guards(struct request *request, struct call *call)
 	bool is_admin = request->principal.perms == perm_of_role(SLICE("admin")); /* a key with scopes is none */
 
 	call_set(call, "is_admin", is_admin ? SLICE("true") : SLICE("false"));
-	call_set(call, "if_match", request_header(request, "if-match"));
 }
 
 bool

@@ -107,7 +107,6 @@ bool
 api_user_change_prepare(struct request *request, struct call *call)
 {
 	call_set(call, "grantable", grantable(request));
-	call_set(call, "if_match", request_header(request, "if-match"));
 	return true;
 }
 

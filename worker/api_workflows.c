@@ -96,6 +96,8 @@ ask_tasks(struct request *request, const struct db_result *result)
 		return request_fail(request, ERROR_NOT_FOUND, "there is no such workflow, or it is not yours");
 	json_write_begin(&writer, &request->reply);
 	rows_write_object(&writer, result, 0);
+	if (!lookup->archive)
+		request->match = slice_of(arena_string(&request->arena, db_get(result, 0, "_match")));
 	return ask_send(request, lookup->tasks, lookup->values, add_tasks);
 }
 

@@ -21,7 +21,8 @@ enum source {
 	SOURCE_ALL_KEYS,
 	SOURCE_ONLY_KEY,
 	SOURCE_TRACEPARENT,
-	SOURCE_TRACESTATE
+	SOURCE_TRACESTATE,
+	SOURCE_IF_MATCH
 };
 
 struct binding {
@@ -43,6 +44,7 @@ static const struct {
     {"new_id", SOURCE_NEW_ID},           {"all_keys", SOURCE_ALL_KEYS},
     {"principal", SOURCE_PRINCIPAL},     {"only_key", SOURCE_ONLY_KEY},
     {"traceparent", SOURCE_TRACEPARENT}, {"tracestate", SOURCE_TRACESTATE},
+    {"if_match", SOURCE_IF_MATCH},
 };
 
 static bool
@@ -160,6 +162,8 @@ value_of(struct request *request, struct call *call, const struct binding *bindi
 		return tracing_parent(request);
 	case SOURCE_TRACESTATE:
 		return tracing_state(request);
+	case SOURCE_IF_MATCH:
+		return request_header(request, "if-match");
 	}
 	INVARIANT(false);
 	return SLICE_NONE;

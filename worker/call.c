@@ -191,10 +191,14 @@ call_finish(struct request *request, struct call *call, const struct db_result *
 	column = db_column(result, "_status");
 	if (column >= 0)
 		status = (int)strtol(db_cell(result, 0, column).data, NULL, 10);
-	if (status == 204)
+	if (status == 204) {
 		call->status = status;
-	else
-		call_write_row(call, result, status);
+		return;
+	}
+	call_write_row(call, result, status);
+	column = db_column(result, "_match");
+	if (column >= 0)
+		request->match = slice_of(arena_string(&request->arena, db_cell(result, 0, column)));
 }
 
 void

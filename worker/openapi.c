@@ -1,5 +1,6 @@
 /* openapi.c - see openapi.h. What is not in the table is not in the document, and the other way round. */
 #include "openapi.h"
+#include "db.h"
 #include "endpoint.h"
 #include "error.h"
 #include "json_write.h"
@@ -198,6 +199,26 @@ write_parameter(struct json_writer *w, const char *name, const char *in, const s
 }
 
 static void
+write_header(struct json_writer *w, const char *name, const char *doc)
+{
+	json_write_object_open(w);
+	json_write_member_text(w, "name", name);
+	json_write_member_text(w, "in", "header");
+	json_write_member_bool(w, "required", false);
+	json_write_member_text(w, "description", doc);
+	json_write_key(w, "schema");
+	json_write_raw(w, SLICE("{\"type\":\"string\"}"));
+	json_write_object_close(w);
+}
+
+/* Held against what is there: by the statement, or, without one, by the steps of whatever is patched. */
+static bool
+takes_if_match(const struct endpoint *endpoint)
+{
+	return endpoint->sql ? db_param((enum query_id)(endpoint->sql - 1), "if_match") >= 0 : endpoint->method == HTTP_PATCH;
+}
+
+static void
 write_parameters(struct json_writer *w, const struct endpoint *endpoint)
 {
 	json_write_key(w, "parameters");
@@ -209,6 +230,12 @@ write_parameters(struct json_writer *w, const struct endpoint *endpoint)
 	}
 	for (const struct field *field = endpoint->query; field && field->name; field++)
 		write_parameter(w, field->name, "query", field);
+	if (endpoint->once)
+		write_header(w, "Idempotency-Key",
+		             "1 to 200 visible ASCII characters, new for each request: sent again within 24 hours it makes "
+		             "nothing again and gets the first answer");
+	if (takes_if_match(endpoint))
+		write_header(w, "If-Match", "the ETag of what was read: 412 if it has been changed since");
 	json_write_array_close(w);
 }
 

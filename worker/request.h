@@ -104,6 +104,7 @@ struct request {
 	struct buf reply;
 	bool own_policy;           /* headers has the Content-Security-Policy */
 	struct slice static_reply; /* instead of reply: constant data */
+	struct slice match;        /* a hash of what PATCH may change of it: for the ETag, and for If-Match to be held against */
 	struct slice etag;         /* quoted, when the thing has a version of its own; absent: made from the answer */
 	bool is_error;
 	enum error error;      /* when is_error */

@@ -200,22 +200,34 @@ stage_body(struct request *request)
 	return STEP_NEXT;
 }
 
-/* RFC 9110 13.1.2: a GET whose answer the client has already. */
+/* RFC 9110 8.8.3: by what the answer says; behind a point, by what can be changed of it. */
+static const char *
+entity_tag(struct request *request, struct slice body)
+{
+	static const uint8_t key[16] = "agentd etag key";
+	unsigned long long hash;
+
+	if (request->etag.data)
+		return arena_string(&request->arena, request->etag);
+	hash = crypto_siphash(key, body);
+	if (request->match.data)
+		return arena_printf(&request->arena, "\"%016llx.%.*s\"", hash, SLICE_ARG(request->match));
+	return arena_printf(&request->arena, "\"%016llx\"", hash);
+}
+
+/* Gives the answer its ETag, if it is to have one. True for a GET whose answer the client has already (13.1.2). */
 static bool
 is_unchanged(struct request *request, struct slice body)
 {
-	static const uint8_t key[16] = "agentd etag key";
 	struct slice known = request_header(request, "if-none-match");
+	bool reads = request->method == HTTP_GET, changes = request->method == HTTP_PATCH && request->match.data;
 	const char *tag;
 
-	if (request->method != HTTP_GET || request->status != 200 || !request->endpoint ||
-	    request->endpoint->limit == LIMIT_CLASS_NONE)
+	if (!(reads || changes) || request->status != 200 || !request->endpoint || request->endpoint->limit == LIMIT_CLASS_NONE)
 		return false;
-	tag = request->etag.data
-	          ? arena_string(&request->arena, request->etag)
-	          : arena_printf(&request->arena, "\"%016llx\"", (unsigned long long)crypto_siphash(key, body));
+	tag = entity_tag(request, body);
 	request_add_header(request, "ETag", slice_of(tag));
-	return known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
+	return reads && known.data && (slice_is(known, "*") || memmem(known.data, known.len, tag, strlen(tag)));
 }
 
 /* What can be read by anyone may be kept by the client if it asks each time whether it still holds. */

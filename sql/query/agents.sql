@@ -59,8 +59,20 @@ SELECT r.ord, {AGENT_COLUMNS}, CASE WHEN a.is_new AND r.nth = 1 THEN 201 ELSE 20
 FROM req r JOIN a ON a.tenant = r.tenant AND a.agent_id = r.agent_id
 ORDER BY r.ord;
 
+-- macro: AGENT_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(a.name, a.role, a.description, a.capabilities, a.max_concurrent)::text, 0))
+-- end
+
+-- macro: AGENT_IF_MATCH
+SELECT agentd_match(@if_match::text, {AGENT_MATCH})
+FROM agents a WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text
+  AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- name: agent_patch :one
 -- Only what is given changes. It is no sign of life: somebody else may do it.
+{AGENT_IF_MATCH};
 WITH o AS MATERIALIZED (
     SELECT {AGENT_AUDIT} AS was FROM agents a
     WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text FOR NO KEY UPDATE
@@ -81,10 +93,10 @@ WITH o AS MATERIALIZED (
     INSERT INTO {EVENTS}
     SELECT a.tenant, now(), NULL::uuid, json_build_array(json_build_object('kind', 'agent.updated', {AGENT_EVENT})) FROM a
 )
-SELECT {AGENT_COLUMNS} FROM a;
+SELECT {AGENT_COLUMNS}, {AGENT_MATCH} AS _match FROM a;
 
 -- name: agent_get :one
-SELECT {AGENT_COLUMNS}
+SELECT {AGENT_COLUMNS}, {AGENT_MATCH} AS _match
 FROM agents a
 WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text;
 
@@ -143,6 +155,7 @@ LIMIT @limit::int + 1;
 
 -- name: agent_delete :one
 -- What it holds stays with it until it settles that or the lease runs out, as when it falls silent.
+{AGENT_IF_MATCH};
 WITH a AS (
     DELETE FROM agents a WHERE a.tenant = @tenant::int AND a.agent_id = @agent_id::text RETURNING *
 ), counts AS (

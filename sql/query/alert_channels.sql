@@ -32,8 +32,20 @@ SELECT {CHANNEL_COLUMNS}, CASE WHEN c.id IS NULL THEN
     format('there is a channel with the name %s already; change it with PATCH, or take another name', @name::text) END AS _refused
 FROM (SELECT 1) one LEFT JOIN c ON true;
 
+-- macro: CHANNEL_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(c.url, c.min_severity, c.active)::text, 0))
+-- end
+
+-- macro: CHANNEL_IF_MATCH
+SELECT agentd_match(@if_match::text, {CHANNEL_MATCH})
+FROM alert_channels c WHERE c.tenant = @tenant::int AND c.id = @id::uuid
+  AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- name: alert_channel_get :one
-SELECT {CHANNEL_COLUMNS} FROM alert_channels c WHERE c.tenant = @tenant::int AND c.id = @id::uuid;
+SELECT {CHANNEL_COLUMNS}, {CHANNEL_MATCH} AS _match
+FROM alert_channels c WHERE c.tenant = @tenant::int AND c.id = @id::uuid;
 
 -- name: alert_channel_list :many
 SELECT {CHANNEL_COLUMNS}, c.id AS _cursor
@@ -45,6 +57,7 @@ LIMIT @limit::int + 1;
 
 -- name: alert_channel_patch :one
 -- Only what is given changes. One that is made inactive is told nothing more, what was on its way included.
+{CHANNEL_IF_MATCH};
 WITH o AS MATERIALIZED (
     SELECT {CHANNEL_AUDIT} AS was FROM alert_channels c WHERE c.tenant = @tenant::int AND c.id = @id::uuid FOR NO KEY UPDATE
 ), c AS (
@@ -64,9 +77,10 @@ WITH o AS MATERIALIZED (
         {CHANNEL_AUDIT}, @address::text, @request_id::text
     FROM c
 )
-SELECT {CHANNEL_COLUMNS} FROM c;
+SELECT {CHANNEL_COLUMNS}, {CHANNEL_MATCH} AS _match FROM c;
 
 -- name: alert_channel_delete :one
+{CHANNEL_IF_MATCH};
 WITH c AS (
     DELETE FROM alert_channels c WHERE c.tenant = @tenant::int AND c.id = @id::uuid RETURNING *
 ), told AS (

@@ -29,8 +29,20 @@ SELECT {RULE_COLUMNS}, CASE WHEN r.id IS NULL THEN
     format('there is a rule with the name %s already; change it with PATCH, or take another name', @name::text) END AS _refused
 FROM (SELECT 1) one LEFT JOIN r ON true;
 
+-- macro: RULE_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(r.description, r.comparison, r.threshold, r.subject, r.window_s, r.for_s, r.keep_s, r.severity,
+    r.labels, r.active)::text, 0))
+-- end
+
+-- macro: RULE_IF_MATCH
+SELECT agentd_match(@if_match::text, {RULE_MATCH})
+FROM alert_rules r WHERE r.tenant = @tenant::int AND r.id = @id::uuid
+  AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- name: alert_rule_get :one
-SELECT {RULE_COLUMNS} FROM alert_rules r WHERE r.tenant = @tenant::int AND r.id = @id::uuid;
+SELECT {RULE_COLUMNS}, {RULE_MATCH} AS _match FROM alert_rules r WHERE r.tenant = @tenant::int AND r.id = @id::uuid;
 
 -- name: alert_rule_list :many
 SELECT {RULE_COLUMNS}, r.id AS _cursor
@@ -42,6 +54,7 @@ LIMIT @limit::int + 1;
 
 -- name: alert_rule_patch :one
 -- Only what is given changes. What fires by it is judged by the new rule at the next evaluation.
+{RULE_IF_MATCH};
 WITH o AS MATERIALIZED (
     SELECT {RULE_AUDIT} AS was FROM alert_rules r WHERE r.tenant = @tenant::int AND r.id = @id::uuid FOR NO KEY UPDATE
 ), r AS (
@@ -60,10 +73,11 @@ WITH o AS MATERIALIZED (
         @address::text, @request_id::text
     FROM r
 )
-SELECT {RULE_COLUMNS} FROM r;
+SELECT {RULE_COLUMNS}, {RULE_MATCH} AS _match FROM r;
 
 -- name: alert_rule_delete :one
 -- What fires by it is resolved at the next evaluation.
+{RULE_IF_MATCH};
 WITH r AS (
     DELETE FROM alert_rules r WHERE r.tenant = @tenant::int AND r.id = @id::uuid AND NOT r.builtin RETURNING *
 ), l AS (

@@ -144,6 +144,16 @@ json_build_object('total', w.tasks_total, 'completed', w.tasks_completed, 'faile
 w.created_by, w.created_at, w.started_at, w.completed_at, w.deadline_at
 -- end
 
+-- macro: TASK_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(t.priority, t.run_at)::text, 0))
+-- end
+
+-- macro: TASK_IF_MATCH
+SELECT agentd_match(@if_match::text, {TASK_MATCH})
+FROM tasks t WHERE t.tenant = @tenant::int AND t.id = @id::uuid AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- macro: TASK_COLUMNS
 t.id, t.workflow_id, t.parent_id, t.key, t.role, t.agent_id, t.description, t.status, t.priority, t.input_data,
 t.output_data, t.error_message, t.epoch, t.attempt, greatest(t.attempt - 1, 0) AS retry_count, t.max_retries, t.round,

@@ -78,8 +78,20 @@ SELECT {SCHEDULE_COLUMNS}, u.unknown AS _unknown, CASE WHEN s.id IS NULL THEN
     END AS _refused
 FROM (SELECT {NO_SUCH_TEMPLATE} AS unknown) u LEFT JOIN s ON true;
 
+-- macro: SCHEDULE_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(s.name, s.description, s.cron, s.time_zone, s.template, s.tasks, s.input_data, s.labels,
+    s.deadline_s, s.overlap, s.catch_up, s.active)::text, 0))
+-- end
+
+-- macro: SCHEDULE_IF_MATCH
+SELECT agentd_match(@if_match::text, {SCHEDULE_MATCH})
+FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid
+  AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- name: schedule_get :one
-SELECT {SCHEDULE_COLUMNS} FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid;
+SELECT {SCHEDULE_COLUMNS}, {SCHEDULE_MATCH} AS _match FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid;
 
 -- name: schedule_list :many
 SELECT {SCHEDULE_COLUMNS}, s.id AS _cursor
@@ -94,6 +106,7 @@ LIMIT @limit::int + 1;
 -- name: schedule_patch :one
 -- next_s was computed for planned_cron in planned_zone. If that is not what the schedule would have, nothing changes and
 -- _cron and _zone say what it would have: the caller computes and asks again.
+{SCHEDULE_IF_MATCH};
 {LOCK_SCHEDULE};
 WITH o AS MATERIALIZED (
     SELECT s.tenant, s.id, s.cron, s.time_zone, s.active, {SCHEDULE_AUDIT} AS was, coalesce(@cron::text, s.cron) AS new_cron,
@@ -135,12 +148,14 @@ WITH o AS MATERIALIZED (
         'data', json_build_object('name', s.name, 'next_at', s.next_at, 'by', @actor::text)))
     FROM s
 )
-SELECT {SCHEDULE_COLUMNS}, o.unknown AS _unknown, o.new_cron AS _cron, o.new_zone AS _zone, CASE WHEN o.taken THEN
+SELECT {SCHEDULE_COLUMNS}, {SCHEDULE_MATCH} AS _match, o.unknown AS _unknown, o.new_cron AS _cron, o.new_zone AS _zone,
+    CASE WHEN o.taken THEN
     format('there is another schedule with the name %s; take another name', @name::text) END AS _refused
 FROM o LEFT JOIN s ON true;
 
 -- name: schedule_delete :one
 -- Its workflows stay.
+{SCHEDULE_IF_MATCH};
 WITH s AS (
     DELETE FROM schedules s WHERE s.tenant = @tenant::int AND s.id = @id::uuid RETURNING *
 ), a AS (

@@ -2,6 +2,7 @@
 
 -- name: task_patch :one
 -- While it is not leased. A new run_at in the future takes it out of its queue, one in the past puts it back.
+{TASK_IF_MATCH};
 SELECT t.id FROM tasks t WHERE t.tenant = @tenant::int AND t.id = @id::uuid FOR NO KEY UPDATE;
 WITH o AS MATERIALIZED (
     SELECT json_build_object('priority', t.priority, 'run_at', t.run_at) AS was FROM tasks t
@@ -24,7 +25,7 @@ INSERT INTO {AUDIT}
 SELECT t.tenant, now(), @actor::text, @principal::text, 'task.update', 'task', t.id, o.was,
     json_build_object('priority', t.priority, 'run_at', t.run_at), @address::text, @request_id::text
 FROM t CROSS JOIN o;
-SELECT {TASK_COLUMNS}, CASE WHEN t.status NOT IN ('blocked', 'pending', 'retrying') THEN
+SELECT {TASK_COLUMNS}, {TASK_MATCH} AS _match, CASE WHEN t.status NOT IN ('blocked', 'pending', 'retrying') THEN
         format('only a task that waits can be changed; this one is %s', t.status) END AS _refused,
     CASE WHEN t.ready_at = now() THEN json_build_array(t.queue) END AS _ready
 FROM tasks t
@@ -92,6 +93,7 @@ FROM t;
 
 -- name: task_delete :one
 -- A task outside a workflow that has ended, with its attempts.
+{TASK_IF_MATCH};
 WITH t AS (
     DELETE FROM tasks t
     WHERE t.tenant = @tenant::int AND t.id = @id::uuid AND t.workflow_id IS NULL AND t.status NOT IN ({LIVE})

@@ -115,7 +115,7 @@ ORDER BY r.ord;
 -- name: task_get :batch
 -- parallel: 2
 -- In batches, although each asks for one row: what a statement costs is shared (64 connections: 37,500 -> 67,500 a second).
-SELECT r.ord, {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}
+SELECT r.ord, {TASK_COLUMNS}, t.retry_backoff, {DEPENDS_ON}, {TASK_MATCH} AS _match
 FROM unnest(@tenant::int[], @id::uuid[]) WITH ORDINALITY AS r(tenant, id, ord)
     CROSS JOIN LATERAL (SELECT * FROM tasks WHERE tenant = r.tenant AND id = r.id OFFSET 0) t
 ORDER BY r.ord;

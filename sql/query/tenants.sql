@@ -34,6 +34,17 @@ WITH t AS (
 )
 SELECT {TENANT_COLUMNS}, u.username AS admin_username FROM t LEFT JOIN u ON true;
 
+-- macro: TENANT_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(t.description, t.quotas, t.active)::text, 0))
+-- end
+
+-- macro: TENANT_IF_MATCH
+SELECT agentd_match(@if_match::text, {TENANT_MATCH})
+FROM tenants t WHERE {TENANT_NAMED}
+  AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- name: tenant_list :many
 -- all tenants: it is the list of them.
 SELECT {TENANT_COLUMNS}, t.id AS _cursor
@@ -44,7 +55,7 @@ LIMIT @limit::int + 1;
 
 -- name: tenant_get :one
 -- all tenants: usage is what the tenant has of what quotas bound.
-SELECT {TENANT_COLUMNS}, to_json(t.full_of) AS full_of,
+SELECT {TENANT_COLUMNS}, {TENANT_MATCH} AS _match, to_json(t.full_of) AS full_of,
     json_build_object(
         'users', (SELECT count(*) FROM users x WHERE x.tenant = t.id),
         'keys', (SELECT count(*) FROM api_keys x WHERE x.tenant = t.id AND x.status <> 'revoked'),
@@ -56,6 +67,7 @@ FROM tenants t WHERE {TENANT_NAMED};
 -- name: tenant_patch :one
 -- all tenants: it changes another one than that of who asks. A change of active is announced, after which tokens and keys
 -- of the tenant are refused, or believed again, everywhere within a second. A quota that is null is taken away.
+{TENANT_IF_MATCH};
 WITH o AS (
     SELECT t.*, CASE
         WHEN t.deleting_at IS NOT NULL THEN 'this tenant is being deleted; wait until it is gone'
@@ -79,10 +91,12 @@ WITH o AS (
 ), said AS (
     SELECT agentd_announce(t.id, 'tenant', t.id::text, now(), NULL) AS seq FROM t JOIN o ON o.id = t.id WHERE t.active <> o.active
 )
-SELECT {TENANT_COLUMNS}, o.refused AS _refused, said.seq AS _seq FROM o LEFT JOIN t ON true LEFT JOIN said ON true;
+SELECT {TENANT_COLUMNS}, {TENANT_MATCH} AS _match, o.refused AS _refused, said.seq AS _seq
+FROM o LEFT JOIN t ON true LEFT JOIN said ON true;
 
 -- name: tenant_delete :one
 -- all tenants: it ends another one than that of who asks. The keeper deletes what the tenant has, part by part.
+{TENANT_IF_MATCH};
 WITH o AS (
     SELECT t.*, CASE
         WHEN t.id = 1 THEN 'the tenant default cannot be deleted: those who manage tenants are in it'

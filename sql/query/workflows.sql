@@ -34,9 +34,20 @@ SELECT {WORKFLOW_COLUMNS},
     (SELECT json_agg(DISTINCT t.queue) FROM t WHERE t.ready_at IS NOT NULL) AS _ready
 FROM w;
 
+-- macro: WORKFLOW_MATCH
+-- What PATCH may change: see agentd_match().
+to_hex(hashtextextended(ROW(w.description, w.labels, w.paused, w.deadline_at)::text, 0))
+-- end
+
+-- macro: WORKFLOW_IF_MATCH
+SELECT agentd_match(@if_match::text, {WORKFLOW_MATCH})
+FROM workflows w WHERE w.tenant = @tenant::int AND w.id = @id::uuid
+  AND @if_match::text IS NOT NULL FOR NO KEY UPDATE
+-- end
+
 -- name: workflow_get :batch
 -- parallel: 2
-SELECT r.ord, {WORKFLOW_COLUMNS}
+SELECT r.ord, {WORKFLOW_COLUMNS}, {WORKFLOW_MATCH} AS _match
 FROM unnest(@tenant::int[], @id::uuid[]) WITH ORDINALITY AS r(tenant, id, ord)
     CROSS JOIN LATERAL (SELECT * FROM workflows WHERE tenant = r.tenant AND id = r.id OFFSET 0) w
 ORDER BY r.ord;
@@ -190,6 +201,7 @@ WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 
 -- name: workflow_patch :one
 -- Paused: what runs goes on, nothing else starts. What has ended can only be described anew.
+{WORKFLOW_IF_MATCH};
 {LOCK_WORKFLOW};
 WITH {WORKFLOW_WAS}, w AS (
     UPDATE workflows w SET description = coalesce(@description::text, w.description),
@@ -218,7 +230,7 @@ INSERT INTO {AUDIT}
 SELECT w.tenant, now(), @actor::text, @principal::text, 'workflow.update', 'workflow', w.id, o.was, {WORKFLOW_AUDIT},
     @address::text, @request_id::text
 FROM w CROSS JOIN o;
-SELECT {WORKFLOW_COLUMNS},
+SELECT {WORKFLOW_COLUMNS}, {WORKFLOW_MATCH} AS _match,
     CASE WHEN w.status NOT IN ('pending', 'running') AND (@paused::bool IS NOT NULL OR @deadline_s::int IS NOT NULL)
         THEN format('the workflow is %s: only its description and labels can be changed', w.status) END AS _refused,
     (SELECT json_agg(DISTINCT t.queue) FROM tasks t
@@ -228,6 +240,7 @@ WHERE w.tenant = @tenant::int AND w.id = @id::uuid;
 
 -- name: workflow_delete :one
 -- Only what has ended; its tasks, their attempts and memory of it go with it.
+{WORKFLOW_IF_MATCH};
 {LOCK_WORKFLOW};
 WITH gone AS (
     DELETE FROM task_attempts a

@@ -123,6 +123,17 @@ test_what_creates_understands_an_idempotency_key(void **state UNUSED)
 			fail_msg("%s creates, but does not repeat its answer", endpoint_table[i].operation);
 }
 
+/* A change of what somebody else has changed meanwhile can be refused. A sub-task has an epoch for that. */
+static void
+test_what_changes_understands_if_match(void **state UNUSED)
+{
+	for (int i = 0; i < endpoint_count; i++) {
+		const struct endpoint *row = &endpoint_table[i];
+		if (row->method == HTTP_PATCH && row->sql && !has_param(row, "if_match") && !has_param(row, "epoch"))
+			fail_msg("%s changes what is there, whatever If-Match says", row->operation);
+	}
+}
+
 /* An empty list is not the same as a list of nothing; what can be asked about without being there is named here. */
 static void
 test_lists_know_what_they_are_of(void **state UNUSED)
@@ -420,6 +431,10 @@ test_document_has_every_parameter_and_field(void **state UNUSED)
 		}
 		for (const struct field *field = row->query; field && field->name; field++, count++)
 			get(find_parameter(parameters, field->name, "query"), "schema");
+		if (row->once)
+			get(find_parameter(parameters, "Idempotency-Key", "header"), "description"), count++;
+		if (row->sql ? has_param(row, "if_match") : row->method == HTTP_PATCH)
+			get(find_parameter(parameters, "If-Match", "header"), "description"), count++;
 		assert_int_equal(json_size(&json, parameters), count);
 		if (!row->body)
 			continue;
@@ -518,6 +533,7 @@ main(void)
 	    cmocka_unit_test(test_every_parameter_resolves),
 	    cmocka_unit_test(test_nothing_that_a_client_says_is_ignored),
 	    cmocka_unit_test(test_what_creates_understands_an_idempotency_key),
+	    cmocka_unit_test(test_what_changes_understands_if_match),
 	    cmocka_unit_test(test_lists_know_what_they_are_of),
 	    cmocka_unit_test(test_lists_have_pages),
 	    cmocka_unit_test(test_only_listed_rows_are_open),

@@ -1,0 +1,1 @@
+DROP FUNCTION agentd_match(text, text);
