@@ -31,11 +31,21 @@ order_is_gone(const struct master *master, int order)
 	return true;
 }
 
+/* A worker that runs may have said at /readyz that it is, though the node as a whole is not up yet. */
+static bool
+may_be_known(const struct master *master)
+{
+	for (int i = 0; i < master->child_count; i++)
+		if (master->children[i].pid && master->children[i].service == SERVICE_WORKER)
+			return true;
+	return false;
+}
+
 /* Balancers are told first, and need time to look: until then nothing changes but /readyz and "Connection: close". */
 void
 stop_begin(struct master *master)
 {
-	int64_t delay_s = master->phase == MASTER_UP ? master->now->config->drain_delay_s : 0;
+	int64_t delay_s = may_be_known(master) ? master->now->config->drain_delay_s : 0;
 
 	notify_send("STOPPING=1\nSTATUS=finishing what is in flight");
 	(void)!state_write(master->folder, "url", NULL);
